@@ -1,0 +1,1 @@
+"""The configuration file: its schema, and reading it with the place of every fault."""

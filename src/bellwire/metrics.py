@@ -1,0 +1,105 @@
+"""What Bellwire counts, under the names of the contract. One instance a process, handed to those who count."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from bellwire import __version__
+from bellwire.model import SourceState, Via
+
+_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+
+
+class Metrics:
+    """All of Bellwire's series in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.alerts_received = Counter(
+            "bellwire_alerts_received", "Alerts recorded.", ["account", "via"], registry=registry
+        )
+        self.source_state = Gauge(
+            "bellwire_source_state", "1 for the present state of the source.", ["account", "state"], registry=registry
+        )
+        self.source_lag = Gauge(
+            "bellwire_source_lag_seconds",
+            "From the vendor's creation of the newest alert to its record here.",
+            ["account"],
+            registry=registry,
+        )
+        self.stream_missed = Counter(
+            "bellwire_stream_missed", "Alerts that the stream should have brought.", ["account"], registry=registry
+        )
+        self.stream_discarded = Counter(
+            "bellwire_stream_discarded",
+            "Stream data that was no notification.",
+            ["account", "reason"],
+            registry=registry,
+        )
+        self.source_errors = Counter(
+            "bellwire_source_errors", "Calls to the vendor that failed.", ["account", "reason"], registry=registry
+        )
+        self.notifications = Counter(
+            "bellwire_notifications",
+            "Messages confirmed by the other side.",
+            ["receiver", "channel"],
+            registry=registry,
+        )
+        self.notifications_failed = Counter(
+            "bellwire_notifications_failed",
+            "Attempts that failed.",
+            ["receiver", "channel", "reason"],
+            registry=registry,
+        )
+        self.notification_latency = Histogram(
+            "bellwire_notification_latency_seconds",
+            "From the vendor's creation of an alert to its confirmed delivery.",
+            ["receiver", "channel"],
+            buckets=_LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.suppressed = Counter("bellwire_suppressed", "Alerts not sent, on purpose.", ["reason"], registry=registry)
+        self.read_marks = Counter(
+            "bellwire_read_marks",
+            "Answers to marking notifications as read.",
+            ["account", "outcome"],
+            registry=registry,
+        )
+        self.rule_errors = Counter(
+            "bellwire_rule_errors", "Rules that raised; the alert went on without them.", registry=registry
+        )
+        self.render_errors = Counter(
+            "bellwire_render_errors",
+            "Messages that went out in the plain form because theirs could not be made.",
+            ["receiver", "channel"],
+            registry=registry,
+        )
+        self.deliveries = Gauge("bellwire_deliveries", "Deliveries by state.", ["state"], registry=registry)
+        self.unaccounted_alerts = Gauge(
+            "bellwire_unaccounted_alerts", "Alerts whose state does not follow from their record.", registry=registry
+        )
+        self.config_last_reload_successful = Gauge(
+            "bellwire_config_last_reload_successful",
+            "1 if the configuration last loaded is in force.",
+            registry=registry,
+        )
+        build_info = Gauge("bellwire_build_info", "1, with the version.", ["version"], registry=registry)
+        build_info.labels(version=__version__).set(1)
+
+    def add_account(self, account: str) -> None:
+        """Make the account's series exist from the start, at 0."""
+        for state in SourceState:
+            self.source_state.labels(account=account, state=state.value)
+        for via in Via:
+            self.alerts_received.labels(account=account, via=via.value)
+        self.stream_missed.labels(account=account)
+        self.source_lag.labels(account=account)
+
+    def set_source_state(self, account: str, present: SourceState) -> None:
+        """Show ``present`` as the account's state, and every other as past."""
+        for state in SourceState:
+            self.source_state.labels(account=account, state=state.value).set(state is present)
+
+    def expose(self) -> bytes:
+        """Return the Prometheus text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,351 @@
+"""What the three arrows ask of the outside world. Adapters implement these; the arrows know nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+    from bellwire.errors import Verdict
+    from bellwire.model import (
+        AccountKey,
+        Alert,
+        ChannelKey,
+        Decision,
+        DeliveryKind,
+        Discard,
+        Envelope,
+        MarkPolicy,
+        MarkResult,
+        Message,
+        Notification,
+        Page,
+        Receipt,
+        Via,
+    )
+
+
+class Clock(Protocol):
+    """Time, so that tests can turn it."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC by a clock that never steps: for due times, leases and everything that is waited for."""
+        ...
+
+    def wall(self) -> datetime:
+        """Return the time in UTC as the machine's clock has it: for people, signatures, tokens, windows and cron."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
+        ...
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        """Wait until ``event`` is set, at most so many seconds (None: for ever); return whether it is."""
+        ...
+
+
+# --- vendors -------------------------------------------------------------------------------------------------------
+
+
+class Inbox(Protocol):
+    """One account's inbox at its vendor. Every call may raise `SourceError` or a child of it.
+
+    A vendor that asked for a pause, or refused the credentials, is left alone until then by all of these calls: they wait.
+    """
+
+    async def page(self, cursor: str | None = None) -> Page:
+        """Fetch a page of unread notifications: the first, or the one that ``cursor`` from an earlier page names."""
+        ...
+
+    async def unread_count(self) -> int | None:
+        """Ask for the number of unread notifications, by the API's lightest call; None if it has none."""
+        ...
+
+    def stream(self, last_event_id: str | None) -> AbstractAsyncContextManager[Stream]:
+        """Open the stream. Raises `StreamRefusedError` if it cannot be had though the vendor can be reached."""
+        ...
+
+    async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
+        """Mark these as read, and no others; one result for each. An empty sequence sends nothing."""
+        ...
+
+
+class Stream(Protocol):
+    """An open stream of one account."""
+
+    def batches(self) -> AsyncIterator[list[Notification | Discard]]:
+        """Yield what arrived together, in order; an empty list for bytes that were no item (keep-alives).
+
+        Ends when the vendor closes the stream; raises `SourceError` when it breaks or stalls.
+        """
+        ...
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id to resume from, where the API resumes; it covers the batches yielded so far."""
+        ...
+
+
+# --- channels ------------------------------------------------------------------------------------------------------
+
+
+class Channel(Protocol):
+    """One way to deliver: where and how is fixed when it is made."""
+
+    def render(self, message: Message) -> bytes:
+        """Return the body to keep and send; a pure function of the message and the channel's settings."""
+        ...
+
+    async def send(self, envelope: Envelope) -> Receipt:
+        """Send a body that this channel rendered. Returns when the other side has confirmed it, else raises `DeliveryError`."""
+        ...
+
+
+# --- ledger --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """One routed alert on its way into the ledger.
+
+    ``channels`` are the channels of each destination of the decision, in the same order. ``digest`` holds the alert for
+    the account's catch-up digest instead of sending it now.
+    """
+
+    account: AccountKey
+    alert: Alert
+    decision: Decision
+    channels: tuple[tuple[ChannelKey, ...], ...]
+    mark: MarkPolicy
+    markable: bool
+    via: Via
+    digest: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateLimit:
+    """A token bucket: no window of t seconds has more than ``burst + per_second * t`` messages.
+
+    What has been due for more than ``max_delay`` seconds and was never attempted goes out as digests.
+    """
+
+    per_second: float
+    burst: int
+    max_delay: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChannelPolicy:
+    """How the ledger hands out a channel's deliveries. Times in seconds."""
+
+    key: ChannelKey
+    rate: RateLimit | None = None
+    max_alerts: int = 100
+    initial_backoff: float = 1.0
+    max_backoff: float = 300.0
+    max_age: float = 86_400.0
+    lease: float = 90.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A delivery that its claimer must now send. ``body`` is None until the first attempt froze one."""
+
+    message: Message
+    kind: DeliveryKind
+    attempts: int  # made so far
+    first_attempt_at: datetime | None
+    doubtful: bool
+    body: bytes | None
+    remote: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claims:
+    """What a call for work brought: the deliveries, and when to ask again if nothing wakes the caller before."""
+
+    claims: tuple[Claim, ...] = ()
+    next_due: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """An attempt that is about to be made, with the frozen body."""
+
+    delivery_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What came of an attempt. ``verdict`` None is success; ``due_at`` is when to try again, where it will be tried again."""
+
+    delivery_id: str
+    verdict: Verdict | None = None
+    reason: str = ""
+    detail: str = ""
+    due_at: datetime | None = None
+    dead: bool = False
+    blocked_until: datetime | None = None  # the whole channel
+    remote: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """What recording an outcome changed: ``latencies`` are seconds from the vendor's creation, an alert each, when sent."""
+
+    latencies: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueMark:
+    """A read mark to make now; ``attempts`` counts those made."""
+
+    alert_id: str
+    upstream_id: str
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueMarks:
+    """What a call for read marks brought, and when to ask again."""
+
+    marks: tuple[DueMark, ...] = ()
+    next_due: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarkRecord:
+    """What came of one read mark; ``due_at`` says when to try again after `MarkOutcome.RETRY`."""
+
+    alert_id: str
+    result: MarkResult
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """Where an account's source stands, across restarts.
+
+    ``started_at`` is when its first full reading of the inbox ended: None until then. ``connected_at`` is the last time
+    at which the source was known to miss nothing.
+    """
+
+    started_at: datetime | None = None
+    connected_at: datetime | None = None
+    last_event_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceEvent:
+    """Something about a source that people will ask for: a gap, discarded stream data, refused credentials."""
+
+    kind: str
+    detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+class IntakeLedger(Protocol):
+    """The ledger as intake sees it."""
+
+    async def known(self, account: AccountKey, upstream_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that are recorded.
+
+        One that we confirmed as marked, yet is listed as unread again, is noted once as ``reopened``.
+        """
+        ...
+
+    async def record(self, arrivals: Sequence[Arrival]) -> list[str | None]:
+        """Write alerts, decisions, obligations and deliveries; return each alert's id, None where it was known."""
+        ...
+
+    async def release_digest(self, account: AccountKey) -> None:
+        """Make the account's catch-up digests due: the catch-up has read everything."""
+        ...
+
+
+class SourceLedger(Protocol):
+    """The ledger as sources see it."""
+
+    async def position(self, account: AccountKey) -> Position:
+        """Return where the account's source stood."""
+        ...
+
+    async def save_position(self, account: AccountKey, position: Position) -> None:
+        """Keep where it stands now."""
+        ...
+
+    async def note(self, account: AccountKey, event: SourceEvent) -> None:
+        """Keep an event for the status page."""
+        ...
+
+
+class DispatchLedger(Protocol):
+    """The ledger as dispatch sees it."""
+
+    async def claim(self, policy: ChannelPolicy, limit: int) -> Claims:
+        """Take at most ``limit`` due deliveries of a channel, with membership frozen, under a lease."""
+        ...
+
+    async def start(self, starts: Sequence[Start]) -> list[bool]:
+        """Write attempts before they are made; False where the claim was lost meanwhile: do not send."""
+        ...
+
+    async def settle(self, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> list[Settled]:
+        """Write outcomes: obligations, alert states and read marks follow in the same transaction."""
+        ...
+
+    async def unclaim(self, delivery_ids: Sequence[str]) -> None:
+        """Give back claims that were never started."""
+        ...
+
+    def work(self, channel: ChannelKey) -> asyncio.Event:
+        """Return the event that is set when the channel may have new work; the caller clears it before it asks."""
+        ...
+
+
+class AcknowledgeLedger(Protocol):
+    """The ledger as acknowledge sees it."""
+
+    async def due_marks(self, account: AccountKey, limit: int) -> DueMarks:
+        """Return at most ``limit`` read marks that are due."""
+        ...
+
+    async def record_marks(self, records: Sequence[MarkRecord]) -> None:
+        """Write what came of read marks."""
+        ...
+
+    def marks(self, account: AccountKey) -> asyncio.Event:
+        """Return the event that is set when the account may have new read marks; the caller clears it before it asks."""
+        ...
+
+
+# --- between sources and intake ------------------------------------------------------------------------------------
+
+
+class Intake(Protocol):
+    """Where sources hand in what they found."""
+
+    async def receive(
+        self,
+        account: AccountKey,
+        found: Sequence[Notification],
+        via: Via,
+        labels: Mapping[str, str] | None = None,
+        *,
+        first_start: bool = False,
+    ) -> int:
+        """Record what is new, durably, and return how many were. ``labels`` are added to each (``late``).
+
+        What comes by `Via.CATCH_UP` obeys the account's catch-up policy, or its policy for the ``first_start``.
+        """
+        ...
+
+    async def caught_up(self, account: AccountKey, *, first_start: bool = False) -> None:
+        """Say that a catch-up has read all that there was: digests of it may go out."""
+        ...
