@@ -1,0 +1,1 @@
+"""The durable store of alerts, obligations, deliveries, attempts and read marks: what is not in it has not happened."""

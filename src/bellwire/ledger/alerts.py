@@ -1,0 +1,78 @@
+"""Alerts out of the database, as the model has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+from sqlalchemy import select
+
+from bellwire.ledger.tables import accounts, alert_contents, alerts, obligations
+from bellwire.ledger.transaction import in_chunks
+from bellwire.model import Alert, ObligationState, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from bellwire.ledger.types import AnyRow
+
+ALERT_COLUMNS = (
+    alerts.c.id,
+    accounts.c.name.label("account"),
+    alerts.c.api,
+    alerts.c.upstream_id,
+    alerts.c.type,
+    alerts.c.severity,
+    alerts.c.title,
+    alert_contents.c.message,
+    alerts.c.url,
+    alerts.c.created_at,
+    alerts.c.received_at,
+    alerts.c.labels,
+    alert_contents.c.payload,
+)
+
+WITH_CONTENT = alerts.join(accounts, accounts.c.id == alerts.c.account_id).join(
+    alert_contents, alert_contents.c.alert_id == alerts.c.id
+)
+
+_MEMBERS = (
+    select(obligations.c.delivery_id, *ALERT_COLUMNS)
+    .select_from(
+        obligations.join(alerts, alerts.c.id == obligations.c.alert_id)
+        .join(accounts, accounts.c.id == alerts.c.account_id)
+        .join(alert_contents, alert_contents.c.alert_id == alerts.c.id)
+    )
+    .where(obligations.c.state == ObligationState.OPEN)
+    .order_by(obligations.c.alert_id)
+)
+
+
+def alerts_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, list[Alert]]:
+    """Return the alerts that each of these deliveries still owes, oldest first."""
+    members: dict[str, list[Alert]] = {}
+    for some in in_chunks(delivery_ids):
+        for row in connection.execute(_MEMBERS.where(obligations.c.delivery_id.in_(some))):
+            members.setdefault(row.delivery_id, []).append(alert_from(row))
+    return members
+
+
+def alert_from(row: AnyRow) -> Alert:
+    """Return the alert that a row of `ALERT_COLUMNS` tells of."""
+    return Alert(
+        id=row.id,
+        account=row.account,
+        api=row.api,
+        upstream_id=row.upstream_id,
+        type=row.type,
+        severity=Severity(row.severity),
+        title=row.title,
+        message=row.message,
+        url=row.url,
+        created_at=row.created_at,
+        received_at=row.received_at,
+        labels=row.labels,
+        payload=orjson.loads(row.payload),
+    )

@@ -1,0 +1,257 @@
+"""Handing out deliveries: what is due on a channel, under a lease, no faster than the channel may go.
+
+Membership freezes here. A group that is too large for one message becomes several; what waited too long behind a rate
+limit goes out as digests.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, select
+
+from bellwire.ledger.alerts import alerts_of
+from bellwire.ledger.tables import (
+    CLAIMABLE,
+    SENDING,
+    channels,
+    deliveries,
+    delivery_bodies,
+    obligations,
+)
+from bellwire.ledger.transaction import in_chunks
+from bellwire.model import DeliveryKind, DeliveryState, Message
+from bellwire.ports import Claim, Claims
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bellwire.ledger.transaction import Transaction
+    from bellwire.ledger.types import AnyRow
+    from bellwire.ports import ChannelPolicy, RateLimit
+
+
+def claim_deliveries(tx: Transaction, questions: Sequence[tuple[ChannelPolicy, int]]) -> list[Claims]:
+    """Take due deliveries for each channel, at most so many."""
+    return [_claim(tx, policy, limit) for policy, limit in questions]
+
+
+def recover(tx: Transaction, questions: Sequence[None]) -> list[int]:
+    """Take back every claim: their owners are gone. Return how many may have been sent and must be resolved."""
+    claimed = select(deliveries.c.id, deliveries.c.doubtful).where(SENDING)
+    rows = tx.connection.execute(claimed).all()
+    _release(tx, [row.id for row in rows])
+    return [sum(row.doubtful for row in rows)] * len(questions)
+
+
+def unclaim(tx: Transaction, batches: Sequence[Sequence[str]]) -> list[None]:
+    """Give back claims of ours that were never started."""
+    ids = [delivery_id for batch in batches for delivery_id in batch]
+    mine = select(deliveries.c.id).where(deliveries.c.id.in_(ids), SENDING, deliveries.c.owner == tx.owner)
+    _release(tx, list(tx.connection.execute(mine).scalars()))
+    return [None] * len(batches)
+
+
+def _release(tx: Transaction, ids: Sequence[str]) -> None:
+    free = {"state": DeliveryState.PENDING, "owner": None, "lease_until": None, "due_at": tx.now}
+    for some in in_chunks(ids):
+        tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(free))
+    tx.move("deliveries", DeliveryState.SENDING, DeliveryState.PENDING, len(ids))
+
+
+def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
+    channel_id = tx.channel_id(policy.key)
+    channel = tx.connection.execute(select(channels).where(channels.c.id == channel_id)).one()
+    _expire_leases(tx, channel_id)
+    if channel.blocked_until is not None and channel.blocked_until > tx.now:
+        return Claims(next_due=channel.blocked_until)
+    if channel.broken_since is not None:  # one probe at a time
+        limit = 0 if _sending(tx, channel_id) else 1
+    bucket = _Bucket(policy.rate, channel, tx.now) if policy.rate else None
+    if bucket:
+        limit = min(limit, bucket.whole)
+        if limit and channel.broken_since is None:
+            _merge_late(tx, policy, channel_id, limit)
+    rows = _due(tx, channel_id, limit) if limit else []
+    if rows:
+        _take(tx, policy, rows)
+    if bucket:
+        bucket.spend(tx, channel_id, len(rows))
+    return Claims(
+        claims=_claims(tx, policy, rows, channel.remote),
+        next_due=_next_due(tx, channel_id, bucket, exhausted=not limit),
+    )
+
+
+def _expire_leases(tx: Transaction, channel_id: int) -> None:
+    expired = select(deliveries.c.id).where(
+        SENDING, deliveries.c.channel_id == channel_id, deliveries.c.lease_until <= tx.now
+    )
+    if ids := list(tx.connection.execute(expired).scalars()):
+        _release(tx, ids)
+
+
+def _sending(tx: Transaction, channel_id: int) -> bool:
+    query = select(deliveries.c.id).where(SENDING, deliveries.c.channel_id == channel_id).limit(1)
+    return tx.connection.execute(query).first() is not None
+
+
+def _due(tx: Transaction, channel_id: int, limit: int) -> Sequence[AnyRow]:
+    query = (
+        select(deliveries)
+        .where(CLAIMABLE, deliveries.c.channel_id == channel_id, deliveries.c.due_at <= tx.now)
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # other replicas, where the database has any; SQLite leaves it out
+    )
+    return tx.connection.execute(query).all()
+
+
+def _next_due(tx: Transaction, channel_id: int, bucket: _Bucket | None, *, exhausted: bool) -> datetime | None:
+    query = (
+        select(deliveries.c.due_at)
+        .where(CLAIMABLE, deliveries.c.channel_id == channel_id)
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(1)
+    )
+    due: datetime | None = tx.connection.execute(query).scalar_one_or_none()
+    if due is None or bucket is None:
+        return due if due is None or not exhausted or due > tx.now else None
+    return max(due, bucket.next_at)
+
+
+def _take(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow]) -> None:
+    ids = [row.id for row in rows]
+    values = {
+        "state": DeliveryState.SENDING,
+        "open": False,
+        "owner": tx.owner,
+        "lease_until": tx.now + timedelta(seconds=policy.lease),
+    }
+    tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(ids)).values(values))
+    tx.move("deliveries", DeliveryState.PENDING, DeliveryState.SENDING, len(ids))
+    for row in rows:
+        if row.group_key and row.attempts == 0 and row.parts == 1:
+            _split(tx, policy, row)
+
+
+def _split(tx: Transaction, policy: ChannelPolicy, row: AnyRow) -> None:
+    """Make further deliveries of the members that do not fit into one message, waiting behind it."""
+    query = select(obligations.c.alert_id).where(obligations.c.delivery_id == row.id).order_by(obligations.c.alert_id)
+    members = list(tx.connection.execute(query).scalars())
+    parts = math.ceil(len(members) / policy.max_alerts)
+    if parts <= 1:
+        return
+    tx.connection.execute(deliveries.update().where(deliveries.c.id == row.id).values(parts=parts))
+    fixed = {"state": DeliveryState.PENDING, "head": False, "open": False, "parts": parts, "due_at": tx.now}
+    for number, some in enumerate(in_chunks(members, policy.max_alerts), start=1):
+        if number == 1:
+            continue
+        part = dict(row._mapping) | fixed | {"id": tx.new_id(), "part": number}  # noqa: SLF001 - SQLAlchemy's public name
+        tx.connection.execute(deliveries.insert(), part)
+        _move_members(tx, row.id, part["id"], some)
+    tx.count("deliveries.pending", parts - 1)
+
+
+def _merge_late(tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: int) -> None:
+    """Put what waited longer than the rate limit's ``max_delay`` together, for each message that may be sent now."""
+    assert policy.rate is not None
+    late_before = tx.now - timedelta(seconds=policy.rate.max_delay)
+    lone_and_late = and_(
+        CLAIMABLE,
+        deliveries.c.channel_id == channel_id,
+        deliveries.c.due_at < late_before,
+        deliveries.c.group_key == "",
+        deliveries.c.kind == DeliveryKind.ALERT,
+        deliveries.c.attempts == 0,
+    )
+    order = deliveries.c.due_at, deliveries.c.id
+    for _ in range(limit):
+        query = select(deliveries.c.id).where(lone_and_late).order_by(*order).limit(policy.max_alerts)
+        rows = tx.connection.execute(query.with_for_update(skip_locked=True)).all()
+        if len(rows) <= 1:
+            return
+        first, *others = [row.id for row in rows]
+        tx.connection.execute(deliveries.update().where(deliveries.c.id == first).values(kind=DeliveryKind.DIGEST))
+        tx.connection.execute(
+            obligations.update().where(obligations.c.delivery_id.in_(others)).values(delivery_id=first)
+        )
+        merged = {"state": DeliveryState.MERGED, "finished_at": tx.now, "reason": f"merged into {first}"}
+        tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(others)).values(merged))
+        tx.move("deliveries", DeliveryState.PENDING, DeliveryState.MERGED, len(others))
+
+
+def _move_members(tx: Transaction, old: str, new: str, alert_ids: Sequence[str]) -> None:
+    for some in in_chunks(alert_ids):
+        moved = and_(obligations.c.delivery_id == old, obligations.c.alert_id.in_(some))
+        tx.connection.execute(obligations.update().where(moved).values(delivery_id=new))
+
+
+def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], remote: str) -> tuple[Claim, ...]:
+    if not rows:
+        return ()
+    started = [row.id for row in rows if row.attempts]
+    query = select(delivery_bodies.c.delivery_id, delivery_bodies.c.body).where(
+        delivery_bodies.c.delivery_id.in_(started)
+    )
+    bodies = {row.delivery_id: row.body for row in tx.connection.execute(query)} if started else {}
+    members = alerts_of(tx.connection, [row.id for row in rows if row.id not in bodies])
+    parts = _parts(tx, [row.id for row in rows if row.group_key])
+    return tuple(
+        Claim(
+            message=Message(
+                delivery_id=row.id,
+                kind=row.kind,
+                receiver=policy.key.receiver,
+                alerts=tuple(members.get(row.id, ())),
+                group_key=row.group_key,
+                group_labels=row.group_labels,
+                part=row.part,
+                parts=parts.get(row.id, row.parts),
+                origin=row.origin,
+            ),
+            kind=row.kind,
+            attempts=row.attempts,
+            first_attempt_at=row.first_attempt_at,
+            doubtful=row.doubtful,
+            body=bodies.get(row.id),
+            remote=remote,
+        )
+        for row in rows
+    )
+
+
+def _parts(tx: Transaction, ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of parts as it is after splitting."""
+    if not ids:
+        return {}
+    query = select(deliveries.c.id, deliveries.c.parts).where(deliveries.c.id.in_(ids))
+    return {row.id: row.parts for row in tx.connection.execute(query)}
+
+
+class _Bucket:
+    """A channel's tokens, as they stand now."""
+
+    def __init__(self, rate: RateLimit, channel: AnyRow, now: datetime) -> None:
+        self._rate = rate
+        self._now = now
+        elapsed = (now - channel.tokens_at).total_seconds() if channel.tokens_at else math.inf
+        before = channel.tokens if channel.tokens is not None else float(rate.burst)
+        self._tokens = min(float(rate.burst), before + elapsed * rate.per_second) if elapsed < math.inf else before
+        # What adding up fractions loses must not cost a token its turn.
+        self.whole = math.floor(self._tokens + 1e-6)
+
+    def spend(self, tx: Transaction, channel_id: int, number: int) -> None:
+        """Take so many tokens out, and write what is left."""
+        if number:
+            self._tokens = max(0.0, self._tokens - number)
+            values = {"tokens": self._tokens, "tokens_at": self._now}
+            tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(values))
+
+    @property
+    def next_at(self) -> datetime:
+        """When there is a whole token."""
+        missing = max(0.0, 1.0 - self._tokens)
+        return self._now + timedelta(seconds=missing / self._rate.per_second)

@@ -1,0 +1,190 @@
+"""Opening the database: one writing process, durable commits, and a schema that is up to date.
+
+SQLite before 3.51.3 can damage a write-ahead log when two connections write or checkpoint at once. So exactly one
+process has the file open for writing (a lock file says who), through exactly one connection; readers cannot write.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, exc, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from bellwire.errors import LedgerInUseError, LedgerUnusableError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+HEAD = "0001"
+"""The newest migration: a test holds it equal to the folder of migrations."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Database:
+    """An open database.
+
+    ``exclusive`` is True if no other process can be writing: whatever was claimed before this one began is nobody's.
+    """
+
+    writer: Engine
+    reader: Engine
+    exclusive: bool
+    lock: int | None = None
+
+    def close(self) -> None:
+        """Close readers, then the writer (which empties the write-ahead log), then let others in."""
+        self.reader.dispose()
+        self.writer.dispose()
+        if self.lock is not None:
+            os.close(self.lock)
+
+
+def open_database(url: str) -> Database:
+    """Open the database for writing, making it or bringing it up to date where needed.
+
+    Raises `LedgerInUseError` if another process has it, `LedgerUnusableError` if it is damaged or newer than this program.
+    """
+    path = sqlite_path(url)
+    lock = _lock(path)
+    try:
+        writer = _sqlite_writer(path)
+        with _translated(path):
+            _migrate(writer, path)
+        return Database(writer=writer, reader=_sqlite_reader(path), exclusive=True, lock=lock)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def open_for_reading(url: str) -> Engine:
+    """Open the database so that nothing can be written, whether or not another process has it."""
+    path = sqlite_path(url)
+    if not path.exists():
+        msg = f"{path}: there is no ledger yet: `bellwire run` makes one"
+        raise LedgerUnusableError(msg)
+    reader = _sqlite_reader(path)
+    with _translated(path), reader.connect() as connection:
+        version = _version(connection)
+    if version != HEAD:
+        msg = f"{path}: its schema is {version or 'empty'}, this program reads {HEAD}: start `bellwire run` once"
+        raise LedgerUnusableError(msg)
+    return reader
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the file that a ``sqlite:///`` address names."""
+    database = make_url(url).database
+    if not database:
+        msg = "the ledger needs a file: sqlite:///PATH"
+        raise LedgerUnusableError(msg)
+    return Path(database).absolute()
+
+
+def in_use(url: str) -> bool:
+    """Return whether a process has the ledger open for writing."""
+    path = sqlite_path(url)
+    if not path.parent.is_dir():
+        return False
+    try:
+        os.close(_lock(path))
+    except LedgerInUseError:
+        return True
+    return False
+
+
+def _lock(path: Path) -> int:
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        msg = f"{lock_path}: {error.strerror}: the ledger's folder must exist and be writable"
+        raise LedgerUnusableError(msg) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        msg = f"{path}: another process has this ledger open: stop it, or give this one another storage.url"
+        raise LedgerInUseError(msg) from error
+    return lock
+
+
+def _sqlite_writer(path: Path) -> Engine:
+    # Made before SQLite does, so that nobody else may read what alerts say.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=StaticPool,  # one connection, for ever
+        hide_parameters=True,  # errors name the statement, not what alerts say
+        connect_args={"check_same_thread": False, "timeout": 1.0},
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself: we do, below
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA temp_store=MEMORY")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _sqlite_reader(path: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=1.0)
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    return create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=2, max_overflow=0, hide_parameters=True
+    )
+
+
+class _translated:  # noqa: N801 - reads as the word it is in a with statement
+    """Turns what SQLite says of a file that is none into a sentence that says what to do."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, exc.DatabaseError | sqlite3.DatabaseError):
+            cause: Any = error.orig if isinstance(error, exc.DatabaseError) else error
+            msg = (
+                f"{self._path}: the ledger cannot be used ({cause}); nothing in it was changed: mend what it says, "
+                "restore a backup, or set the file aside and start with a new one"
+            )
+            raise LedgerUnusableError(msg) from error
+
+
+def _migrate(engine: Engine, path: Path) -> None:
+    with engine.connect() as connection:
+        version = _version(connection)
+    if version == HEAD:
+        return
+    if version is not None and version > HEAD:
+        msg = f"{path}: the ledger has schema {version}, newer than this program's {HEAD}: use the newer bellwire"
+        raise LedgerUnusableError(msg)
+    from bellwire.ledger.migrate import upgrade  # noqa: PLC0415 - Alembic is slow to import and seldom needed
+
+    upgrade(engine)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()

@@ -1,0 +1,61 @@
+"""Where each account's source stands, and what happened to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from bellwire.ledger.tables import accounts, source_events
+from bellwire.ports import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bellwire.ledger.transaction import Transaction
+    from bellwire.model import AccountKey
+    from bellwire.ports import SourceEvent
+
+_KEPT_EVENTS = 200  # an account
+
+
+def read_positions(tx: Transaction, keys: Sequence[AccountKey]) -> list[Position]:
+    """Return where each account's source stood."""
+    columns = accounts.c.started_at, accounts.c.connected_at, accounts.c.last_event_id
+    rows = [tx.connection.execute(select(*columns).where(accounts.c.id == tx.account_id(key))).one() for key in keys]
+    return [
+        Position(started_at=row.started_at, connected_at=row.connected_at, last_event_id=row.last_event_id)
+        for row in rows
+    ]
+
+
+def save_positions(tx: Transaction, moves: Sequence[tuple[AccountKey, Position]]) -> list[None]:
+    """Keep where each account's source stands now; the last one counts."""
+    for key, position in dict(moves).items():
+        values = {
+            "started_at": position.started_at,
+            "connected_at": position.connected_at,
+            "last_event_id": position.last_event_id,
+        }
+        tx.connection.execute(accounts.update().where(accounts.c.id == tx.account_id(key)).values(values))
+    return [None] * len(moves)
+
+
+def note_source_events(tx: Transaction, events: Sequence[tuple[AccountKey, SourceEvent]]) -> list[None]:
+    """Keep what happened, the newest of each account."""
+    for key, event in events:
+        account_id = tx.account_id(key)
+        row = {"account_id": account_id, "at": tx.now, "kind": event.kind, "detail": dict(event.detail)}
+        tx.connection.execute(source_events.insert().values(row))
+        newest = (
+            select(source_events.c.id)
+            .where(source_events.c.account_id == account_id)
+            .order_by(source_events.c.id.desc())
+            .offset(_KEPT_EVENTS)
+            .limit(1)
+        )
+        too_old = tx.connection.execute(newest).scalar_one_or_none()
+        if too_old is not None:
+            old = (source_events.c.account_id == account_id) & (source_events.c.id <= too_old)
+            tx.connection.execute(source_events.delete().where(old))
+    return [None] * len(events)

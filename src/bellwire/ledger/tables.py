@@ -1,0 +1,227 @@
+"""The tables. Migrations make them; a test holds the two equal.
+
+No foreign keys: every write goes through this package, `audit` checks what they would, and they cost on each of the
+rows that an alert writes. Payloads, decisions and bodies have tables of their own, so that what is scanned stays small.
+Whatever is asked for by state has a partial index, so that its cost follows what is open, not what has ever been.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from bellwire.ledger.types import EnumText, Instant, JsonText
+from bellwire.model import (
+    AlertState,
+    DeliveryKind,
+    DeliveryState,
+    MarkPolicy,
+    MarkState,
+    ObligationState,
+    Suppression,
+    Via,
+)
+
+# The database's own counter. SQLite knows only INTEGER PRIMARY KEY for that.
+_Counter = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData()
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", _Counter, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("started_at", Instant),
+    Column("connected_at", Instant),
+    Column("last_event_id", Text),
+    UniqueConstraint("name", "base_url", name="uq_accounts"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", _Counter, primary_key=True),
+    Column("receiver", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("failures", Integer, nullable=False, server_default=text("0")),  # in a row
+    Column("blocked_until", Instant),  # Retry-After, or the breaker's pause
+    Column("broken_since", Instant),  # the breaker is open
+    Column("last_error", Text),
+    Column("tokens", Float),  # the rate limit's bucket, as it stood at tokens_at
+    Column("tokens_at", Instant),
+    Column("remote", Text, nullable=False, server_default=""),  # see model.Receipt
+    UniqueConstraint("receiver", "kind", "name", name="uq_channels"),
+)
+
+UNSETTLED = text("settled_at IS NULL")
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("upstream_id", Text, nullable=False),
+    Column("api", String(32), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("url", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("labels", JsonText, nullable=False),
+    Column("via", EnumText(Via), nullable=False),
+    Column("mark", EnumText(MarkPolicy), nullable=False),  # the account's policy when the alert came
+    Column("markable", Boolean, nullable=False),
+    Column("state", EnumText(AlertState), nullable=False),
+    Column("suppression", EnumText(Suppression)),
+    Column("settled_at", Instant),
+    UniqueConstraint("account_id", "upstream_id", name="uq_alerts_identity"),
+    Index("ix_alerts_unsettled", "id", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
+)
+
+alert_contents = Table(
+    "alert_contents",
+    metadata,
+    Column("alert_id", String(26), primary_key=True),
+    Column("message", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # JSON
+    Column("decision", LargeBinary, nullable=False),  # JSON, see routing.record
+)
+
+alert_events = Table(
+    "alert_events",
+    metadata,
+    Column("id", _Counter, primary_key=True),
+    Column("alert_id", String(26), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("detail", JsonText, nullable=False),
+)
+
+obligations = Table(
+    "obligations",
+    metadata,
+    Column("alert_id", String(26), primary_key=True),
+    Column("channel_id", BigInteger, primary_key=True),
+    Column("delivery_id", String(26), nullable=False, index=True),
+    Column("state", EnumText(ObligationState), nullable=False),
+    Column("reason", Text),
+    sqlite_with_rowid=False,
+)
+
+# A partial index serves only queries that say its condition in the same words: so they use these texts.
+CLAIMABLE = text("state = 'pending' AND head")
+SENDING = text("state = 'sending'")
+UNFINISHED = text("state IN ('pending', 'sending') AND group_key <> ''")
+DEAD = text("state = 'dead'")
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("kind", EnumText(DeliveryKind), nullable=False),
+    Column("state", EnumText(DeliveryState), nullable=False),
+    Column("group_key", Text, nullable=False),  # empty: it stands alone
+    Column("group_labels", JsonText, nullable=False),
+    Column("group_interval", Float, nullable=False),  # seconds
+    Column("head", Boolean, nullable=False),  # nothing earlier of its group is unfinished
+    Column("open", Boolean, nullable=False),  # it still takes members
+    Column("part", Integer, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("origin", String(26)),
+    Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("doubtful", Boolean, nullable=False),  # an attempt may have arrived
+    Column("owner", Text),
+    Column("lease_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("first_attempt_at", Instant),
+    Column("finished_at", Instant),
+    Column("reason", Text),
+    Index("ix_deliveries_due", "channel_id", "due_at", "id", sqlite_where=CLAIMABLE, postgresql_where=CLAIMABLE),
+    Index("ix_deliveries_sending", "channel_id", "lease_until", sqlite_where=SENDING, postgresql_where=SENDING),
+    Index("ix_deliveries_group", "channel_id", "group_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
+    Index("ix_deliveries_dead", "channel_id", "id", sqlite_where=DEAD, postgresql_where=DEAD),
+)
+
+delivery_bodies = Table(
+    "delivery_bodies",
+    metadata,
+    Column("delivery_id", String(26), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("channel_id", BigInteger, primary_key=True),
+    Column("group_key", Text, primary_key=True),
+    Column("last_message_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery_id", String(26), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", Text),  # 'sent' or a verdict; None: not known
+    Column("reason", Text),
+    Column("detail", Text),
+    sqlite_with_rowid=False,
+)
+
+PENDING = text("state = 'pending'")
+
+read_marks = Table(
+    "read_marks",
+    metadata,
+    Column("alert_id", String(26), primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("upstream_id", Text, nullable=False),
+    Column("state", EnumText(MarkState), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("finished_at", Instant),
+    Column("detail", Text),
+    Index("ix_read_marks_due", "account_id", "due_at", "alert_id", sqlite_where=PENDING, postgresql_where=PENDING),
+    sqlite_with_rowid=False,
+)
+
+source_events = Table(
+    "source_events",
+    metadata,
+    Column("id", _Counter, primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("detail", JsonText, nullable=False),
+    Index("ix_source_events_account", "account_id", "id"),
+)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("name", String(64), primary_key=True),  # alerts.received, alerts.delivered, deliveries.sent …
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

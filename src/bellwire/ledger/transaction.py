@@ -1,0 +1,113 @@
+"""What an operation works with: one connection, one ``now``, and a record of what others must hear about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy import bindparam, select
+
+from bellwire.ledger.tables import accounts, channels, totals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from bellwire.ledger.ids import Ids
+    from bellwire.model import AccountKey, ChannelKey
+    from bellwire.ports import Clock
+
+T = TypeVar("T")
+
+_ADD_TOTAL = totals.update().where(totals.c.name == bindparam("key")).values(number=totals.c.number + bindparam("more"))
+
+
+@dataclass(slots=True)
+class Directory:
+    """The rows of accounts and channels that are known to exist."""
+
+    accounts: dict[AccountKey, int] = field(default_factory=dict)
+    channels: dict[ChannelKey, int] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """After a rollback: a row that was seen may never have been."""
+        self.accounts.clear()
+        self.channels.clear()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What outlives a transaction."""
+
+    clock: Clock
+    ids: Ids
+    owner: str  # who claims
+    directory: Directory = field(default_factory=Directory)
+
+
+def in_chunks(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """Yield ``values`` in parts that fit into an ``IN`` of any database."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+class Transaction:
+    """One transaction in the making."""
+
+    def __init__(self, connection: Connection, context: Context) -> None:
+        self.connection = connection
+        self.now: datetime = context.clock.now()
+        self.owner = context.owner
+        self.due_channels: set[ChannelKey] = set()  # may have new work after the commit
+        self.due_accounts: set[AccountKey] = set()  # may have new read marks after the commit
+        self.wake_all = False  # any channel may have new work
+        self._context = context
+        self._totals: Counter[str] = Counter()
+
+    def new_id(self) -> str:
+        """Return an id that is greater than all before it."""
+        return self._context.ids.next(self.now)
+
+    def count(self, name: str, more: int = 1) -> None:
+        """Add to a total; written at the end of the transaction."""
+        self._totals[name] += more
+
+    def move(self, what: str, old: str, new: str, number: int = 1) -> None:
+        """Count ``number`` of ``what`` out of one state and into another."""
+        self._totals[f"{what}.{old}"] -= number
+        self._totals[f"{what}.{new}"] += number
+
+    def account_id(self, key: AccountKey) -> int:
+        """Return the account's row, making one where there is none."""
+        known = self._context.directory.accounts
+        if key not in known:
+            columns = {"name": key.name, "base_url": key.base_url}
+            found = self.connection.execute(select(accounts.c.id).filter_by(**columns)).scalar_one_or_none()
+            known[key] = found or self._insert(accounts.insert().values(**columns))
+        return known[key]
+
+    def channel_id(self, key: ChannelKey) -> int:
+        """Return the channel's row, making one where there is none."""
+        known = self._context.directory.channels
+        if key not in known:
+            columns = {"receiver": key.receiver, "kind": key.kind, "name": key.name}
+            found = self.connection.execute(select(channels.c.id).filter_by(**columns)).scalar_one_or_none()
+            known[key] = found or self._insert(channels.insert().values(**columns))
+        return known[key]
+
+    def finish(self) -> None:
+        """Write the totals."""
+        changed = {name: more for name, more in self._totals.items() if more}
+        if not changed:
+            return
+        known = set(self.connection.execute(select(totals.c.name)).scalars())
+        if new := [{"name": name, "number": 0} for name in changed if name not in known]:
+            self.connection.execute(totals.insert(), new)
+        self.connection.execute(_ADD_TOTAL, [{"key": name, "more": more} for name, more in changed.items()])
+
+    def _insert(self, statement: object) -> int:
+        result = self.connection.execute(statement)  # type: ignore[call-overload]  # an insert, by its callers
+        return int(result.inserted_primary_key[0])
