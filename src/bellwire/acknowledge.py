@@ -1,0 +1,110 @@
+"""The third arrow: from the ledger back to the source. What is settled as its account's policy wants is marked as read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bellwire.errors import BellwireError, RejectedError, SourceError
+from bellwire.model import MarkOutcome, MarkResult
+from bellwire.ports import MarkRecord
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from bellwire.metrics import Metrics
+    from bellwire.model import AccountKey
+    from bellwire.ports import AcknowledgeLedger, Clock, DueMark, Inbox
+
+_BATCH = 100
+_INITIAL_BACKOFF = 1.0  # seconds
+_MAX_BACKOFF = 300.0
+_PAUSE_AFTER_ERROR = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Acknowledge:
+    """Makes the read marks of one account."""
+
+    def __init__(
+        self,
+        account: AccountKey,
+        inbox: Inbox,
+        ledger: AcknowledgeLedger,
+        clock: Clock,
+        metrics: Metrics,
+        chance: random.Random,
+    ) -> None:
+        self._account = account
+        self._inbox = inbox
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = metrics
+        self._chance = chance
+        self._work = ledger.marks(account)
+
+    async def run(self) -> None:
+        """Make read marks as they fall due, until cancelled. A mark that was cut off is made again: marks may be repeated."""
+        while True:
+            try:
+                await self._turn()
+            except BellwireError as error:
+                log.error("acknowledge_failed", account=self._account.name, error=str(error))
+                await self._clock.sleep(_PAUSE_AFTER_ERROR)
+
+    async def _turn(self) -> None:
+        self._work.clear()
+        due = await self._ledger.due_marks(self._account, _BATCH)
+        if due.marks:
+            results = await self._mark([mark.upstream_id for mark in due.marks])
+            records = decide(due.marks, results, self._clock.now(), self._chance.random())
+            await self._ledger.record_marks(records)
+            self._count(records)
+            return
+        seconds = None
+        if due.next_due is not None:
+            seconds = max(0.0, (due.next_due - self._clock.now()).total_seconds())
+        await self._clock.wait(self._work, seconds)
+
+    async def _mark(self, upstream_ids: Sequence[str]) -> Mapping[str, MarkResult]:
+        try:
+            results = await self._inbox.mark_read(upstream_ids)
+        except SourceError as error:
+            outcome = MarkOutcome.FAILED if isinstance(error, RejectedError) else MarkOutcome.RETRY
+            results = [MarkResult(upstream_id=each, outcome=outcome, detail=str(error)) for each in upstream_ids]
+        return {result.upstream_id: result for result in results}
+
+    def _count(self, records: Sequence[MarkRecord]) -> None:
+        for record in records:
+            outcome = record.result.outcome
+            self._metrics.read_marks.labels(account=self._account.name, outcome=outcome.value).inc()
+            if outcome is MarkOutcome.FAILED:
+                log.error(
+                    "read_mark_failed", account=self._account.name, alert=record.alert_id, detail=record.result.detail
+                )
+        retried = [record for record in records if record.result.outcome is MarkOutcome.RETRY]
+        if retried:
+            detail = retried[0].result.detail
+            log.warning("read_marks_postponed", account=self._account.name, marks=len(retried), detail=detail)
+
+
+def decide(
+    marks: Sequence[DueMark], results: Mapping[str, MarkResult], now: datetime, chance: float
+) -> list[MarkRecord]:
+    """Return what to write for each mark: those to be made again get a time, ``chance`` from 0 to 1 being the jitter."""
+    records = []
+    for mark in marks:
+        result = results.get(mark.upstream_id) or MarkResult(
+            upstream_id=mark.upstream_id, outcome=MarkOutcome.RETRY, detail="the vendor's answer did not name it"
+        )
+        backoff = min(_MAX_BACKOFF, _INITIAL_BACKOFF * 2.0 ** min(mark.attempts, 32))
+        again = result.outcome is MarkOutcome.RETRY
+        # Half of the pause is certain, so that a vendor in trouble is not asked at once.
+        due_at = now + timedelta(seconds=backoff * (0.5 + 0.5 * chance)) if again else None
+        records.append(MarkRecord(alert_id=mark.alert_id, result=result, due_at=due_at))
+    return records

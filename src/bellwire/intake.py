@@ -1,0 +1,177 @@
+"""The first arrow: from a source into the ledger. Each notification becomes an alert, is routed, and is durable at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bellwire.model import Alert, Decision, MarkPolicy, Suppression, Via
+from bellwire.ports import Arrival
+from bellwire.routing.rules import route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from bellwire.metrics import Metrics
+    from bellwire.model import AccountKey, ChannelKey, Notification
+    from bellwire.ports import Clock, IntakeLedger
+    from bellwire.routing.rules import Rules
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CatchUp:
+    """What becomes of missed notifications: ``all`` | ``digest`` | ``none``, and how old one may be (0: any age)."""
+
+    policy: str = "all"
+    first_start: str = "digest"
+    max_age: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mailbox:
+    """What intake must know of an account."""
+
+    api: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    mark: MarkPolicy = MarkPolicy.DELIVERED
+    catch_up: CatchUp = CatchUp()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rulebook:
+    """The rules in force, and the channels behind each receiver's name."""
+
+    rules: Rules
+    channels: Mapping[str, tuple[ChannelKey, ...]]
+
+
+class Intake:
+    """Implements `bellwire.ports.Intake`."""
+
+    def __init__(
+        self,
+        ledger: IntakeLedger,
+        clock: Clock,
+        metrics: Metrics,
+        rulebook: Rulebook,
+        mailboxes: Mapping[AccountKey, Mailbox],
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = metrics
+        self._rulebook = rulebook
+        self._mailboxes = mailboxes
+
+    async def receive(
+        self,
+        account: AccountKey,
+        found: Sequence[Notification],
+        via: Via,
+        labels: Mapping[str, str] | None = None,
+        *,
+        first_start: bool = False,
+    ) -> int:
+        """Record what is new, durably, and return how many were."""
+        if via is not Via.STREAM and found:
+            # Lists bring the same items again and again: leave out what is known before any work is done for it.
+            known = await self._ledger.known(account, [each.upstream_id for each in found])
+            found = [each for each in found if each.upstream_id not in known]
+        if not found:
+            return 0
+        now = self._clock.now()
+        mailbox = self._mailboxes[account]
+        arrivals = []
+        for notification in found:
+            alert, decision = route(_alert(notification, account, mailbox, labels or {}, now), self._rulebook.rules)
+            digest = False
+            if via is Via.CATCH_UP and decision.destinations:
+                decision, digest = _catch_up(decision, alert, mailbox.catch_up, now, first_start=first_start)
+            arrivals.append(
+                Arrival(
+                    account=account,
+                    alert=alert,
+                    decision=decision,
+                    channels=tuple(self._rulebook.channels[each.receiver] for each in decision.destinations),
+                    mark=mailbox.mark,
+                    markable=notification.markable,
+                    via=via,
+                    digest=digest,
+                )
+            )
+        ids = await self._ledger.record(arrivals)
+        return self._count(account, via, arrivals, ids)
+
+    async def caught_up(self, account: AccountKey, *, first_start: bool = False) -> None:
+        """Let the digests of a catch-up that has ended go out."""
+        catch_up = self._mailboxes[account].catch_up
+        if (catch_up.first_start if first_start else catch_up.policy) == "digest":
+            await self._ledger.release_digest(account)
+
+    def _count(self, account: AccountKey, via: Via, arrivals: Sequence[Arrival], ids: Sequence[str | None]) -> int:
+        new = [(arrival, alert_id) for arrival, alert_id in zip(arrivals, ids, strict=True) if alert_id is not None]
+        for arrival, alert_id in new:
+            decision = arrival.decision
+            if decision.suppressed is not None:
+                self._metrics.suppressed.labels(reason=decision.suppressed.value).inc()
+            if decision.errors:
+                self._metrics.rule_errors.inc(len(decision.errors))
+                log.error("rule_failed", alert=alert_id, account=account.name, errors=decision.errors)
+        if new:
+            newest = new[-1][0].alert
+            lag = (newest.received_at - newest.created_at).total_seconds()
+            self._metrics.alerts_received.labels(account=account.name, via=via.value).inc(len(new))
+            self._metrics.source_lag.labels(account=account.name).set(max(0.0, lag))
+            log.debug("alerts_recorded", account=account.name, via=via.value, alerts=len(new))
+        return len(new)
+
+
+def _alert(
+    notification: Notification, account: AccountKey, mailbox: Mailbox, labels: Mapping[str, str], now: datetime
+) -> Alert:
+    severity = notification.severity
+    standard = {
+        "account": account.name,
+        "api": mailbox.api,
+        "type": notification.type,
+        "severity": severity.text,
+    }
+    every = {**notification.labels, **mailbox.labels, **labels, **standard}
+    return Alert(
+        account=account.name,
+        api=mailbox.api,
+        upstream_id=notification.upstream_id,
+        type=clean(notification.type),
+        severity=severity,
+        title=clean(notification.title),
+        message=clean(notification.message),
+        url=clean(notification.url) if notification.url else None,
+        created_at=notification.created_at or now,
+        received_at=now,
+        labels={clean(name): clean(value) for name, value in every.items()},
+        payload=notification.payload,
+    )
+
+
+def clean(text: str) -> str:
+    """Return ``text`` with what no database or receiver can hold (NUL, halves of surrogate pairs) replaced."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _catch_up(
+    decision: Decision, alert: Alert, catch_up: CatchUp, now: datetime, *, first_start: bool
+) -> tuple[Decision, bool]:
+    """Return the decision as the catch-up policy leaves it, and whether the alert waits for a digest."""
+    policy = catch_up.first_start if first_start else catch_up.policy
+    too_old = bool(catch_up.max_age) and now - alert.created_at > catch_up.max_age
+    if policy == "none" or too_old:
+        reason = Suppression.BEFORE_FIRST_START if first_start else Suppression.CATCH_UP
+        return replace(decision, destinations=(), suppressed=reason), False
+    return decision, policy == "digest"
