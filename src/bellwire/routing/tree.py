@@ -1,0 +1,158 @@
+"""The routing tree: which receivers an alert goes to, by which routes, and what was looked at on the way.
+
+As in Alertmanager: children are tried in order, and the first that matches takes the alert unless it says ``continue``;
+a route's own receiver is used only if no child matched. A route whose receiver is None drops what it takes; that counts
+only if no other branch names a receiver. An alert goes to a receiver once: the first route wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from bellwire.model import Decision, Destination, Grouping, Suppression
+from bellwire.routing.groups import grouper
+from bellwire.routing.steps import SAW_LIMIT, Row, Steps, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bellwire.model import Alert
+    from bellwire.routing.matchers import Matcher
+    from bellwire.routing.readers import Reader
+    from bellwire.routing.regex import Test
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """A node of the tree, inheritance resolved. ``path`` is its place, such as ``route.routes[0]``."""
+
+    path: str
+    receiver: str | None
+    matchers: tuple[Matcher, ...] = ()
+    continues: bool = False
+    grouping: Grouping = field(default_factory=Grouping)
+    children: tuple[Route, ...] = ()
+    _checks: tuple[tuple[str, Reader, Test, str], ...] = field(init=False, repr=False, compare=False)
+    _destine: Callable[[Alert], Destination] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # what each alert needs is taken apart once: the walk then touches no attribute of a matcher
+        checks = tuple((one.name, one.read, one.test, one.text) for one in self.matchers)
+        object.__setattr__(self, "_checks", checks)
+        object.__setattr__(self, "_destine", None if self.receiver is None else _destiner(self, self.receiver))
+
+    def with_children(self, children: tuple[Route, ...]) -> Route:
+        """Return this route with these children; they inherited from it, so it was there before them."""
+        return replace(self, children=children)
+
+
+def _destiner(route: Route, receiver: str) -> Callable[[Alert], Destination]:
+    path, wait, interval = route.path, route.grouping.wait, route.grouping.interval
+    if route.grouping.alone:
+        alone = Destination(receiver=receiver, route=path, wait=wait, interval=interval)
+        return lambda _: alone
+    group = grouper(path, route.grouping.by)
+
+    def destine(alert: Alert) -> Destination:
+        key, labels = group(alert)
+        return Destination(
+            receiver=receiver, route=path, group_key=key, group_labels=labels, wait=wait, interval=interval
+        )
+
+    return destine
+
+
+def decide(root: Route, alert: Alert) -> Decision:
+    """Return where the alert goes, and why. It always goes somewhere or is dropped on purpose: no rule stops it."""
+    walk = _Walk(alert)
+    try:
+        walk.visit(root)
+    except Exception as error:  # noqa: BLE001 -- the promise: whatever is wrong with a rule, the alert goes on
+        return _to_root(root, walk, f"routing failed: {type(error).__name__}")
+    if not walk.destinations and not walk.dropped:
+        return _to_root(root, walk, "no route took the alert")
+    return Decision(
+        destinations=tuple(walk.destinations.values()),
+        suppressed=None if walk.destinations else Suppression.DROPPED,
+        steps=Steps(walk.rows),
+        errors=tuple(walk.errors),
+    )
+
+
+def _to_root(root: Route, walk: _Walk, error: str) -> Decision:
+    if root.receiver is None:  # the configuration's check refuses such a root
+        return Decision(suppressed=Suppression.DROPPED, steps=Steps(walk.rows), errors=(*walk.errors, error))
+    plain = Destination(receiver=root.receiver, route=root.path)
+    destinations = {plain.receiver: plain, **walk.destinations}
+    return Decision(destinations=tuple(destinations.values()), steps=Steps(walk.rows), errors=(*walk.errors, error))
+
+
+class _Walk:
+    """One alert's way through the tree, and what it has gathered so far."""
+
+    __slots__ = ("alert", "destinations", "dropped", "errors", "met", "rows", "seen")
+
+    def __init__(self, alert: Alert) -> None:
+        self.alert = alert
+        self.rows: list[Row] = []
+        # a hundred routes ask for the same few names, and put the same few questions
+        self.seen: dict[str, str] = {}  # by name
+        self.met: dict[str, bool] = {}  # by matcher
+        self.destinations: dict[str, Destination] = {}
+        self.errors: list[str] = []
+        self.dropped = False
+
+    def visit(self, route: Route) -> bool:
+        """Return whether the route, or a child of it, took the alert."""
+        seen, met = self.seen, self.met
+        for name, read, test, text in route._checks:  # noqa: SLF001 -- the walk is the route's other half
+            try:
+                holds = met.get(text)
+                if holds is None:
+                    saw = seen.get(name)
+                    if saw is None:
+                        saw = seen[name] = read(self.alert)
+                    holds = met[text] = test(saw)
+                if holds:
+                    continue
+                saw = seen[name]
+                self.rows.append((route.path, False, None, text, saw if len(saw) <= SAW_LIMIT else cut(saw), None))
+            except Exception as error:  # noqa: BLE001 -- a rule that raises does not match, and says so
+                self._note_error(route, text, error)
+            return False
+        self._enter(route)
+        return True
+
+    def _enter(self, route: Route) -> None:
+        row = len(self.rows)
+        self.rows.append((route.path, True, None, None, None, None))
+        taken = False
+        for child in route.children:
+            if self.visit(child):
+                taken = True
+                if not child.continues:
+                    break
+        if not taken:
+            self.rows[row] = (route.path, True, route.receiver, None, None, self._take(route))
+
+    def _take(self, route: Route) -> str | None:
+        """Send the alert to the route's own receiver; return what there is to say about it."""
+        destine = route._destine  # noqa: SLF001 -- as above
+        if route.receiver is None or destine is None:
+            self.dropped = True
+            return "dropped"
+        earlier = self.destinations.get(route.receiver)
+        if earlier is not None:
+            return f"the receiver has it by {earlier.route}"
+        try:
+            self.destinations[route.receiver] = destine(self.alert)
+        except Exception as error:  # noqa: BLE001 -- an alert that cannot be grouped stands alone
+            self.destinations[route.receiver] = Destination(receiver=route.receiver, route=route.path)
+            self.errors.append(f"{route.path}: group_by raised {type(error).__name__}")
+        return None
+
+    def _note_error(self, route: Route, text: str, error: Exception) -> None:
+        note = f"raised {type(error).__name__}"
+        self.rows.append((route.path, False, None, text, None, note))
+        self.errors.append(f"{route.path}: {text} {note}")
