@@ -1,0 +1,116 @@
+"""From what the file says to what the schema takes: unknown keys out, secrets' files read, paths made absolute.
+
+It walks the document along the schema and changes it in place; all that is wrong is reported to the document.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from bellwire.config import schema
+from bellwire.config.files import FileError
+from bellwire.config.later import LATER, NOT_YET
+from bellwire.config.shape import FILE, Kind, names, secret_of, shapes
+
+if TYPE_CHECKING:
+    from bellwire.config.places import Document, Loc
+    from bellwire.config.schema import Section
+    from bellwire.config.secrets import Folders
+    from bellwire.config.shape import Shape
+
+# beside the values of mappings, a number may stand for text here
+_NUMBERS_AS_TEXT = {(schema.MatcherConfig, "value")}
+
+
+def prepare(document: Document, folders: Folders) -> None:
+    """Make ``document.data`` ready for `Config`."""
+    _Preparation(document, folders).section(schema.Config, document.data, ())
+
+
+class _Preparation:
+    def __init__(self, document: Document, folders: Folders) -> None:
+        self._document = document
+        self._folders = folders
+
+    def section(self, model: type[Section], data: dict[str, Any], loc: Loc) -> None:
+        known = shapes(model)
+        for key in [key for key in data if key not in known]:
+            self._strange_key(model, data, loc, key)
+        for key, shape in known.items():
+            if key not in data:
+                continue
+            place = (*loc, key)
+            if (model, key) in _NUMBERS_AS_TEXT:
+                data[key] = self._as_text(data[key], place)
+            data[key] = self._value(shape, data[key], place)
+            if shape.kind is Kind.TEXT and key.endswith(FILE):
+                data[key] = self._absolute(data[key], place)
+
+    def _strange_key(self, model: type[Section], data: dict[str, Any], loc: Loc, key: str) -> None:
+        """Deal with a key that the schema does not have; it is gone from ``data`` afterwards."""
+        value = data.pop(key)
+        secret = secret_of(key, model)
+        if secret:
+            self._secret_file(model, data, loc, secret, value)
+        elif key in LATER.get(model, ()):
+            self._document.report((*loc, key), NOT_YET, key=True)
+        else:
+            self._unknown_key(model, loc, key)
+
+    def _unknown_key(self, model: type[Section], loc: Loc, key: str) -> None:
+        nearest = difflib.get_close_matches(key, names(model), 1)
+        if nearest:
+            meant = secret_of(nearest[0], model) or nearest[0]
+            self._document.broken.add((*loc, meant))  # whose absence needs no mention then
+            self._document.report((*loc, key), f"unknown key, did you mean {nearest[0]}?", key=True)
+        else:
+            known = ", ".join(names(model))
+            self._document.report((*loc, key), f"unknown key: remove it; known here are {known}", key=True)
+
+    def _secret_file(self, model: type[Section], data: dict[str, Any], loc: Loc, secret: str, name: object) -> None:
+        place, file_place = (*loc, secret), (*loc, secret + FILE)
+        several = shapes(model)[secret].kind is Kind.LIST
+        if secret in data:
+            self._document.report(file_place, f"stands beside {secret}: keep one of the two", key=True)
+            return
+        self._document.renamed[place] = file_place
+        if not isinstance(name, str) or not name:
+            problem = "must be the path of a file"
+        else:
+            try:
+                text = self._folders.read(name)
+            except FileError as error:
+                problem = str(error)
+            else:
+                data[secret] = [line.strip() for line in text.splitlines() if line.strip()] if several else text
+                return
+        if not self._document.is_broken(file_place):
+            self._document.report(file_place, problem)
+        self._document.broken.add(place)
+        data[secret] = ["?"] if several else "?"
+
+    def _value(self, shape: Shape, value: object, loc: Loc) -> object:
+        if shape.kind is Kind.SECTION and isinstance(value, dict) and shape.model:
+            self.section(shape.model, value, loc)
+        elif shape.kind is Kind.LIST and isinstance(value, list) and shape.item:
+            return [self._value(shape.item, item, (*loc, index)) for index, item in enumerate(value)]
+        elif shape.kind is Kind.MAPPING and isinstance(value, dict):
+            return {key: self._as_text(item, (*loc, key)) for key, item in value.items()}
+        elif shape.kind in {Kind.TEXT, Kind.SECRET} and loc in self._document.interpolated:
+            return self._document.texts[loc]  # what a variable brings into text is text, though it looks like a number
+        return value
+
+    def _as_text(self, value: object, loc: Loc) -> object:
+        """Return a scalar as it was written, so that ``tier: 1`` and ``id: 007`` mean what they look like."""
+        if isinstance(value, list):
+            return [self._as_text(item, (*loc, index)) for index, item in enumerate(value)]
+        if value is None or isinstance(value, dict | str):
+            return value
+        return self._document.texts.get(loc, value)
+
+    def _absolute(self, value: object, loc: Loc) -> object:
+        if isinstance(value, str) and not value:
+            self._document.report(loc, "is empty: name a file, or remove it")
+            self._document.broken.add(loc)
+        return str(self._folders.files / value) if isinstance(value, str) else value

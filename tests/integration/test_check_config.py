@@ -1,0 +1,73 @@
+"""``bellwire check-config`` as someone types it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bellwire.cli.check_config import check_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = "route: {receiver: a, routes: [{}]}\nreceivers: [{name: a, webhook_configs: [{url: http://h}]}]\n"
+BAD = "route: {receiver: b}\nreceivers: [{name: a, webhook_configs: [{url: http://h}]}]\nacounts: []\n"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BELLWIRE_CONFIG", raising=False)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(check_config, arguments)
+
+
+def test_a_good_file_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    result = run("good.yaml")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        0,
+        "good.yaml: ok: 0 accounts, 1 receivers, 2 routes\n",
+        "",
+    )
+
+
+def test_the_faults_of_all_files_go_to_stderr_one_a_line_and_the_exit_code_is_78(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text(BAD)
+    result = run("bad.yaml", "good.yaml", "none.yaml")
+    assert result.exit_code == 78
+    assert result.stdout == "good.yaml: ok: 0 accounts, 1 receivers, 2 routes\n"
+    first, second, third = result.stderr.splitlines()
+    assert first.startswith("bad.yaml:1:19: route.receiver: there is no receiver 'b'")
+    assert second == "bad.yaml:3:1: acounts: unknown key, did you mean accounts?"
+    assert third.startswith("none.yaml:1:1: cannot be read (No such file or directory)")
+
+
+def test_json_is_one_array_of_objects(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(BAD)
+    result = run("--json", "bad.yaml")
+    assert result.exit_code == 78
+    first, second = json.loads(result.stdout)
+    assert sorted(first) == ["column", "file", "line", "message", "path"]
+    assert (second["file"], second["line"], second["column"], second["path"]) == ("bad.yaml", 3, 1, "acounts")
+    (tmp_path / "good.yaml").write_text(GOOD)
+    good = run("--json", "good.yaml")
+    assert (good.exit_code, json.loads(good.stdout)) == (0, [])
+
+
+def test_without_a_file_the_one_that_run_would_use_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run().exit_code == 78
+    assert "there is no configuration" in run().stderr
+    (tmp_path / "bellwire.yaml").write_text(GOOD)
+    assert run().stdout.startswith("bellwire.yaml: ok")
+    (tmp_path / "env.yaml").write_text(GOOD)
+    monkeypatch.setenv("BELLWIRE_CONFIG", "env.yaml")
+    assert run().stdout.startswith("env.yaml: ok")
+    (tmp_path / "option.yaml").write_text(GOOD)
+    assert run("--config", "option.yaml").stdout.startswith("option.yaml: ok")
