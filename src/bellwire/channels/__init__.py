@@ -1,0 +1,75 @@
+"""Ways to deliver: one file a channel, one entry in `CHANNELS` for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parseaddr
+from typing import TYPE_CHECKING, Any
+
+from bellwire.channels import apprise, email, slack, webhook
+from bellwire.model import ChannelKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bellwire.config.schema import (
+        AppriseConfig,
+        ChannelConfig,
+        EmailConfig,
+        ReceiverConfig,
+        SlackConfig,
+        WebhookConfig,
+    )
+    from bellwire.http import HttpPool
+    from bellwire.ports import Channel
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChannelKind:
+    """How channels of one kind are made from a receiver: their names with their settings, and each from its own."""
+
+    named: Callable[[ReceiverConfig], Iterator[tuple[str, ChannelConfig]]]
+    build: Callable[[Any, HttpPool], Channel]
+
+
+def _slacks(receiver: ReceiverConfig) -> Iterator[tuple[str, SlackConfig]]:
+    return ((settings.name, settings) for settings in receiver.slack_configs)
+
+
+def _webhooks(receiver: ReceiverConfig) -> Iterator[tuple[str, WebhookConfig]]:
+    return ((settings.name, settings) for settings in receiver.webhook_configs)
+
+
+def _apprises(receiver: ReceiverConfig) -> Iterator[tuple[str, AppriseConfig]]:
+    return ((settings.name, settings) for settings in receiver.apprise_configs)
+
+
+def _emails(receiver: ReceiverConfig) -> Iterator[tuple[str, EmailConfig]]:
+    """Yield a channel for each recipient, so that one address that is refused holds up no other."""
+    for settings in receiver.email_configs:
+        for recipient in settings.to:
+            address = parseaddr(recipient)[1] or recipient
+            name = f"{settings.name}/{address}" if settings.name else address
+            yield name, settings.model_copy(update={"to": [recipient]})
+
+
+CHANNELS: dict[str, ChannelKind] = {
+    "slack": ChannelKind(named=_slacks, build=slack.build),
+    "email": ChannelKind(named=_emails, build=email.build),
+    "webhook": ChannelKind(named=_webhooks, build=webhook.build),
+    "apprise": ChannelKind(named=_apprises, build=apprise.build),
+}
+
+
+def settings_of(receiver: ReceiverConfig) -> dict[ChannelKey, ChannelConfig]:
+    """Return the settings of each of the receiver's channels, in the order of `CHANNELS` and of the file."""
+    return {
+        ChannelKey(receiver=receiver.name, kind=kind, name=name): settings
+        for kind, entry in CHANNELS.items()
+        for name, settings in entry.named(receiver)
+    }
+
+
+def channels_of(receiver: ReceiverConfig, pool: HttpPool) -> dict[ChannelKey, Channel]:
+    """Return the receiver's channels. Raises `BellwireError` for settings that no message could be sent with."""
+    return {key: CHANNELS[key.kind].build(settings, pool) for key, settings in settings_of(receiver).items()}

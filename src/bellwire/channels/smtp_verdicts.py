@@ -1,0 +1,65 @@
+"""What an SMTP server's reply, or the lack of one, means for a delivery: pure.
+
+Reply codes are those of RFC 5321, section 4.2; of AUTH, RFC 4954, section 6.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import aiosmtplib
+
+from bellwire.errors import DeliveryError, Verdict
+
+_TRANSIENT = 400  # from here on a reply says no, for now
+_PERMANENT = 500  # and from here on for good
+_TOO_LARGE = 552  # RFC 1870: said to MAIL, but of the message
+
+
+class Stage:
+    """How far a conversation came: it decides whether the mail may have arrived."""
+
+    now = "setup"  # connect, envelope, data
+
+
+def of_exception(exc: Exception, stage: Stage) -> DeliveryError:
+    """Return the error that an exception of the library stands for; its text is left out."""
+    if isinstance(exc, aiosmtplib.SMTPResponseException) and exc.code >= _TRANSIENT:
+        return _error(f"SMTP {exc.code}", _verdict_of(exc), f"smtp_{exc.code}")
+    if stage.now == "setup":
+        return _error("the TLS files cannot be used", Verdict.CHANNEL_FAULT, "tls_files")
+    if stage.now == "data":
+        return _error("no answer to the data", Verdict.IN_DOUBT, _reason(exc))
+    if _is_not_offered(exc):
+        text = "the server does not offer what the settings ask for"
+        return _error(text, Verdict.CHANNEL_FAULT, "smtp_not_supported")
+    return _error(f"not sent: {_reason(exc)}", Verdict.RETRY, _reason(exc))
+
+
+def _verdict_of(exc: aiosmtplib.SMTPResponseException) -> Verdict:
+    if exc.code < _PERMANENT or isinstance(exc, aiosmtplib.SMTPConnectResponseError):
+        return Verdict.RETRY
+    if isinstance(exc, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError) or exc.code == _TOO_LARGE:
+        return Verdict.MESSAGE_FAULT
+    return Verdict.CHANNEL_FAULT  # HELO, STARTTLS, AUTH or MAIL: every other message would be refused alike
+
+
+def _is_not_offered(exc: Exception) -> bool:
+    # the library's root class alone says that there is no STARTTLS or no AUTH
+    return isinstance(exc, aiosmtplib.SMTPNotSupported) or type(exc) is aiosmtplib.SMTPException
+
+
+def _reason(exc: Exception) -> str:
+    causes = (exc, exc.__cause__)
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return "tls_error"
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return "dns_error"
+    if isinstance(exc, TimeoutError):
+        return "timeout"
+    return "connect_error" if isinstance(exc, aiosmtplib.SMTPConnectError) else "connection_lost"
+
+
+def _error(message: str, verdict: Verdict, reason: str) -> DeliveryError:
+    return DeliveryError(message, verdict=verdict, reason=reason)

@@ -1,0 +1,167 @@
+"""Alerts as text for people, whatever a vendor put into them: pure, shared by the channels that write prose."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from bellwire.model import Alert, DeliveryKind, Message, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+HIDDEN = "**********"
+SOURCE_LABELS = frozenset({"account", "api", "type", "severity"})  # shown in the source line, not among the labels
+
+MARKS = {Severity.INFO: "🔵", Severity.WARNING: "🟡", Severity.ERROR: "🟠", Severity.CRITICAL: "🔴"}
+COLORS = {
+    Severity.INFO: "#3b82c4",
+    Severity.WARNING: "#d9a514",
+    Severity.ERROR: "#e0631b",
+    Severity.CRITICAL: "#b3161b",
+}
+
+# Control characters (but line end and tab), the marks that turn the direction of what follows (a title could otherwise
+# rewrite the line it stands in), and lone surrogates, which no encoding can carry.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SPACES = re.compile(r"\s+")
+
+
+def clean(text: str) -> str:
+    """Return the text without what could break a line, an encoding or a reader's screen."""
+    return _UNPRINTABLE.sub("", _SURROGATES.sub("\ufffd", _LINE_ENDS.sub("\n", text)))
+
+
+def shorten(text: str, limit: int, whole: str) -> str:
+    """Return cleaned text of at most ``limit`` characters; what is cut says so, and ``whole`` says where the rest is."""
+    # looked at no further than needed: cleaning ten megabytes would hold up everything else
+    head = clean(text[: 2 * limit]).strip()
+    if len(head) <= limit and len(text) <= 2 * limit:
+        return head
+    note = f" … [cut, {len(text):,} characters; whole: {whole}]"
+    return head[: max(0, limit - len(note))].rstrip() + note
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return the text on one line of at most ``limit`` characters, ``…`` at the end of what was cut."""
+    line = _SPACES.sub(" ", clean(text[: 2 * limit])).strip()
+    if len(line) <= limit and len(text) <= 2 * limit:
+        return line
+    return line[: limit - 1].rstrip() + "…"
+
+
+def title_of(alert: Alert, limit: int) -> str:
+    """Return the alert's title on one line, or what can stand for one."""
+    return one_line(alert.title, limit) or one_line(alert.message, limit) or f"{alert.type} from {alert.account}"
+
+
+def link_of(alert: Alert) -> str | None:
+    """Return the alert's address if it is one that may be followed: http or https, with nothing that ends a link early."""
+    url = alert.url
+    if not url or len(url) > 2000 or not url.startswith(("https://", "http://")):  # noqa: PLR2004 - what clients take
+        return None
+    return None if re.search(r"[\s<>|\"'\\\x00-\x1f\x7f-\x9f]", clean(url)) or clean(url) != url else url
+
+
+def whole_of(alert: Alert) -> str:
+    """Return where the whole of an alert can be seen."""
+    return link_of(alert) or f"`bellwire explain {alert.id}`"
+
+
+def labels_of(alert: Alert, limit: int) -> list[tuple[str, str]]:
+    """Return the alert's own labels, at most ``limit`` of them; a last one tells how many are not shown."""
+    labels = [(name, value) for name, value in sorted(alert.labels.items()) if name not in SOURCE_LABELS and value]
+    shown = [(one_line(name, 80), one_line(value, 200)) for name, value in labels[:limit]]
+    if len(labels) > limit:
+        shown.append(("…", f"{len(labels) - limit} more labels; all: {whole_of(alert)}"))
+    return shown
+
+
+def source_of(alert: Alert) -> str:
+    """Return whose alert it is, of what kind, and how urgent."""
+    parts = (alert.account, alert.api, alert.type, alert.severity.text)
+    return " · ".join(one_line(part, 80) for part in parts)
+
+
+def worst(alerts: Iterable[Alert]) -> Severity:
+    """Return the highest severity among the alerts; info if there are none."""
+    return max((alert.severity for alert in alerts), default=Severity.INFO)
+
+
+def headline(message: Message, limit: int) -> str:
+    """Return what the message is about, on one line."""
+    return one_line(_prefix(message) + _subject(message, limit) + _part(message), limit)
+
+
+def is_single(message: Message) -> bool:
+    """Return whether the message is about one alert, shown in full."""
+    return len(message.alerts) == 1 and message.kind is not DeliveryKind.DIGEST
+
+
+def remarks(message: Message) -> list[str]:
+    """Return what is to be said at the end: repeats left out, where a replay comes from, Bellwire's own troubles."""
+    said = []
+    if message.suppressed:
+        said.append(f"{message.suppressed} repeats were left out")
+    if message.origin:
+        said.append(f"replay of {message.origin}")
+    return said + [f"Bellwire: {one_line(error, 500)}" for error in message.errors[:10]]
+
+
+_PREFIXES = {
+    DeliveryKind.FALLBACK: "[fallback] ",
+    DeliveryKind.REPLAY: "[replay] ",
+    DeliveryKind.TEST: "[test] ",
+    DeliveryKind.META: "[Bellwire] ",
+}
+
+
+def _prefix(message: Message) -> str:
+    return _PREFIXES.get(message.kind, "")
+
+
+def _subject(message: Message, limit: int) -> str:
+    if is_single(message):
+        return title_of(message.alerts[0], max(20, limit - 40))
+    if not message.alerts:
+        return one_line(message.errors[0], max(20, limit - 40)) if message.errors else "a message without alerts"
+    count = "1 alert" if len(message.alerts) == 1 else f"{len(message.alerts)} alerts"
+    subject = f"Digest: {count}" if message.kind is DeliveryKind.DIGEST else count
+    shared = ", ".join(f"{one_line(k, 40)}={one_line(v, 80)}" for k, v in message.group_labels.items())
+    return f"{subject} · {shared}" if shared else subject
+
+
+def _part(message: Message) -> str:
+    return f" ({message.part} of {message.parts})" if message.parts > 1 else ""
+
+
+def stamp(time: datetime) -> str:
+    """Return a time in UTC for people."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+# --- secrets -------------------------------------------------------------------------------------------------------
+
+_MIN_SECRET = 6  # shorter pieces of an address are words
+
+
+def secrets_of_url(url: str) -> list[str]:
+    """Return the pieces of an address that may give it away: the other side may echo any of them."""
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    pieces = [url, parts.path + query, parts.path, parts.query, parts.username, parts.password, parts.fragment]
+    pieces += parts.path.split("/")
+    pieces += [value for _, value in parse_qsl(parts.query)]
+    pieces += [unquote(piece) for piece in pieces if piece]
+    return [piece for piece in pieces if piece and len(piece) >= _MIN_SECRET]
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with every secret in it blotted out, the longest first."""
+    for secret in sorted({secret for secret in secrets if secret}, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
