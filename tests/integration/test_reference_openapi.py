@@ -1,0 +1,63 @@
+"""What the OpenAPI page says is held against what the server does, by generated calls, well and badly formed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
+
+from bellwire.reference.faces import FACES
+from bellwire.reference.serve import serving
+from bellwire.reference.settings import ReferenceSettings, User
+
+USERS = (User(name="ann", tokens=("ann-token",)),)
+AUTHORIZATION = {"Authorization": "Bearer ann-token"}
+ENDLESS = "/api/v1/notifications/stream"
+
+bounded = settings(
+    max_examples=10,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def check_operations(url: str, mode: GenerationMode) -> set[str]:
+    """Call every operation but endless ones with generated parameters, and return which there were."""
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json").exclude(path_regex=ENDLESS)
+    checked = set()
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+
+        @bounded
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def call(case: schemathesis.Case[Any]) -> None:
+            case.call_and_validate(headers=AUTHORIZATION)
+
+        try:
+            call()
+        except Unsatisfiable:  # it takes texts or nothing, and any text is a good one: there is nothing to get wrong
+            assert mode is GenerationMode.NEGATIVE
+        else:
+            checked.add(operation.label)
+    return checked
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+async def test_generated_calls_find_no_answer_that_the_page_does_not_promise(mode: GenerationMode) -> None:
+    async with serving(ReferenceSettings(users=USERS)) as server:
+        for api in FACES:
+            server.emit(api, "ann", [{}] * 5)
+        checked = await asyncio.to_thread(check_operations, server.url, mode)
+
+    assert {"GET /visual_layer/api/v1/notifications", "POST /control/{api}/{user}/items"} <= checked
+    assert not [entry for entry in server.log.entries() if entry.status is None or entry.status >= 500]
