@@ -1,0 +1,105 @@
+"""What a vendor's file says about its API, as pure values: calls out, pages and notifications in, no I/O and no clock.
+
+`bellwire.apis.inbox.HttpInbox` makes the calls. A dialect knows nothing of connections, pauses or status codes, but may
+say what its vendor's answers mean where that differs from the usual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from bellwire.model import Discard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from bellwire.apis.sse import ServerSentEvent
+    from bellwire.config.schema import AccountConfig
+    from bellwire.model import Json, Notification, Page
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One HTTP request. ``path`` stands behind the account's ``base_url``, already percent-encoded.
+
+    ``body`` None sends none, and no content type either.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: Json = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class Dialect(Protocol):
+    """One account's view of its vendor's API. Optional parts have a default here."""
+
+    PARAMS: ClassVar[frozenset[str]]
+    """The names that the account's ``params`` may have."""
+
+    MARKS_PER_CALL: ClassVar[int] = 1
+    """How many ids `mark` takes."""
+
+    ALREADY_MARKED: ClassVar[frozenset[int]] = frozenset({409})
+    """The statuses by which a mark says that it had been made before."""
+
+    POLLS_PER_MINUTE: ClassVar[int | None] = None
+    """How many pages and probes the vendor allows one login in a minute, where it has such a limit."""
+
+    def __init__(self, account: AccountConfig) -> None:
+        """Speak for this account."""
+
+    @classmethod
+    def faults(cls, account: AccountConfig) -> list[tuple[str, str]]:
+        """Return what is wrong with the account for this API: a path within it, and a message for people."""
+        ...
+
+    def headers(self, wall: datetime) -> Mapping[str, str]:
+        """Return what proves who we are, fresh for one request at ``wall``."""
+        ...
+
+    def refuses_account(self, status: int, answer: Json) -> bool:
+        """Return whether a 401 or 403 refuses the account as a whole; False: only what was asked for."""
+        del status, answer
+        return True
+
+    def list_page(self, cursor: str | None) -> Call:
+        """Return the call for a page of unread notifications."""
+        ...
+
+    def read_page(self, cursor: str | None, answer: Json) -> Page:
+        """Return the page that ``answer`` is; SourceError if it is none. No item makes it fail: see `bellwire.apis.reading`."""
+        ...
+
+    def count(self) -> Call | None:
+        """Return the call for the number of unread notifications, if there is a light one."""
+        return None
+
+    def read_count(self, answer: Json) -> int | None:
+        """Return the number, None if ``answer`` has none."""
+        del answer
+        return None
+
+    def stream(self, last_event_id: str | None) -> Call | None:
+        """Return the call that opens the stream, if the API has one."""
+        del last_event_id
+        return None
+
+    def read_event(self, event: ServerSentEvent) -> Notification | Discard | None:
+        """Return what the event is; None if it is not about a notification of this account."""
+        return Discard(reason="unknown_event", detail=event.event[:100])
+
+    def mark(self, upstream_ids: Sequence[str]) -> Call:
+        """Return the call that marks these, at least one and at most ``MARKS_PER_CALL``, as read, and no others."""
+        ...
+
+    def all_marked(self, upstream_ids: Sequence[str], answer: Json) -> bool:
+        """Return whether the answer to marking several confirms them all; if not, each is marked alone."""
+        del upstream_ids, answer
+        return True

@@ -1,0 +1,173 @@
+"""The one client of all vendors' APIs: makes a dialect's calls over HTTP, and waits where the vendor wants it to."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from bellwire.apis.answers import read_body, read_json, refusal, stream_refusal, translated
+from bellwire.apis.gate import Gate
+from bellwire.apis.marking import Marking
+from bellwire.apis.ration import Rations
+from bellwire.apis.reading import lenient
+from bellwire.apis.sse import Oversized, SseParser
+from bellwire.errors import RejectedError, StreamRefusedError, UnauthorizedError
+from bellwire.model import Discard
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from bellwire.apis.dialect import Call, Dialect
+    from bellwire.apis.ration import Ration
+    from bellwire.apis.sse import ServerSentEvent
+    from bellwire.config.schema import AccountConfig
+    from bellwire.http import HttpPool
+    from bellwire.model import MarkResult, Notification, Page
+    from bellwire.ports import Clock
+
+
+class HttpInbox:
+    """`bellwire.ports.Inbox` over HTTP. Answers are bounded in time and size; redirects are never followed.
+
+    ``rations`` are shared by the inboxes of a process; without them this one has its own.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        account: AccountConfig,
+        http: HttpPool,
+        clock: Clock,
+        rations: Rations | None = None,
+    ) -> None:
+        self._dialect = dialect
+        self._account = account
+        self._http = http
+        self._clock = clock
+        self._gate = Gate(clock)
+        self._ration = (rations or Rations(clock)).of(account, dialect.POLLS_PER_MINUTE)
+        self._timeout = account.http_config.timeout.total_seconds()
+        self._stall_timeout = account.stream.stall_timeout.total_seconds()
+
+    async def page(self, cursor: str | None = None) -> Page:
+        """Fetch a page of unread notifications."""
+        call = self._dialect.list_page(cursor)
+        return self._dialect.read_page(cursor, read_json(call, await self._ask(call, self._ration)))
+
+    async def unread_count(self) -> int | None:
+        """Ask for the number of unread notifications."""
+        call = self._dialect.count()
+        if call is None:
+            return None
+        return self._dialect.read_count(read_json(call, await self._ask(call, self._ration)))
+
+    @asynccontextmanager
+    async def stream(self, last_event_id: str | None) -> AsyncIterator[HttpStream]:
+        """Open the stream; it is closed on the way out."""
+        call = self._dialect.stream(last_event_id)
+        if call is None:
+            message = "this API has no stream"
+            raise StreamRefusedError(message, reason="no_stream")
+        async with self._gate.passage():
+            response = await self._open(call)
+        try:
+            yield HttpStream(call, response, self._dialect, last_event_id)
+        finally:
+            response.close()
+
+    async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
+        """Mark these as read, several calls at a time; after a refusal of the account the rest is left for later."""
+        return await Marking(self._dialect, self._ask, self.page).run(upstream_ids)
+
+    async def _ask(self, call: Call, ration: Ration | None = None) -> bytes:
+        async with self._gate.passage(ration):
+            with translated(call):
+                async with asyncio.timeout(self._timeout), self._request(call) as response:
+                    body = await read_body(call, response)
+            error = refusal(call, response.status, response.headers, self._clock.wall())
+            if isinstance(error, UnauthorizedError) and not self._dialect.refuses_account(
+                response.status, lenient(body)
+            ):
+                error = RejectedError(str(error), reason=error.reason, status=response.status)
+            if error is not None:
+                raise error
+            return body
+
+    async def _open(self, call: Call) -> aiohttp.ClientResponse:
+        with translated(call):
+            async with asyncio.timeout(self._timeout):
+                response = await self._request(
+                    call,
+                    {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"},
+                    timeout=aiohttp.ClientTimeout(total=None, sock_read=self._stall_timeout),
+                )
+        error = stream_refusal(call, response.status, response.headers, self._clock.wall())
+        if error is not None:
+            response.close()
+            raise error
+        return response
+
+    def _request(
+        self, call: Call, headers: dict[str, str] | None = None, **options: Any
+    ) -> aiohttp.client._RequestContextManager:
+        address = self._account.base_url.rstrip("/") + call.path
+        if call.query:
+            address += "?" + urlencode(call.query)
+        every = {"Accept": "application/json", **(headers or {}), **self._account.headers, **dict(call.headers)}
+        if call.body is not None:
+            options["data"] = orjson.dumps(call.body)
+            every["Content-Type"] = "application/json"
+        else:
+            options["skip_auto_headers"] = ("Content-Type",)
+        return self._http.session(self._account.http_config).request(
+            call.method,
+            URL(address, encoded=True),
+            headers=every | dict(self._dialect.headers(self._clock.wall())),
+            allow_redirects=False,
+            **options,
+        )
+
+
+class HttpStream:
+    """`bellwire.ports.Stream` over an answer that does not end."""
+
+    def __init__(
+        self, call: Call, response: aiohttp.ClientResponse, dialect: Dialect, last_event_id: str | None
+    ) -> None:
+        self._call = call
+        self._response = response
+        self._dialect = dialect
+        self._last_event_id = last_event_id
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id to resume from."""
+        return self._last_event_id
+
+    async def batches(self) -> AsyncIterator[list[Notification | Discard]]:
+        """Yield what each read brought; what arrives meanwhile waits in the socket, so that memory stays bounded."""
+        parser = SseParser()
+        while True:
+            with translated(self._call, late="stalled"):
+                piece = await self._response.content.readany()
+            if not piece:
+                return
+            found = [item for event in parser.feed(piece) if (item := self._item(event)) is not None]
+            self._last_event_id = parser.last_event_id or self._last_event_id
+            yield found
+
+    def _item(self, event: ServerSentEvent | Oversized) -> Notification | Discard | None:
+        if isinstance(event, Oversized):
+            return Discard(reason="oversized", detail=f"more than {event.limit} bytes")
+        if not event.data:
+            return None  # a keep-alive
+        try:
+            return self._dialect.read_event(event)
+        except Exception as error:  # noqa: BLE001  # one event must not end the stream: the list has its item too
+            return Discard(reason="unreadable", detail=type(error).__name__)

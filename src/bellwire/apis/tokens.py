@@ -1,0 +1,24 @@
+"""How accounts prove who they are: tokens, given or minted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jwt
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_LIFE = 600  # seconds
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that bears a token; a line end after it, as files have, is no part of it."""
+    return {"Authorization": f"Bearer {token.strip()}"}
+
+
+def minted(api_key: str, api_secret: str, wall: datetime) -> str:
+    """Return a token of Visual Layer's form, good for ten minutes from ``wall``."""
+    key, issued = api_key.strip(), int(wall.timestamp())
+    claims = {"sub": key, "iat": issued, "exp": issued + _LIFE, "iss": "sdk"}
+    return jwt.encode(claims, api_secret.strip(), algorithm="HS256", headers={"kid": key})

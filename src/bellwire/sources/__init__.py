@@ -1,0 +1,1 @@
+"""Watching accounts: streaming, polling, and the machine that chooses between them."""

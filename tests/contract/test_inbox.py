@@ -1,0 +1,351 @@
+"""What every inbox does: the client of each API against a real server, and the stand-in that other tests use."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from bellwire.apis import APIS
+from bellwire.apis.inbox import HttpInbox
+from bellwire.config.schema import AccountConfig
+from bellwire.errors import RateLimitedError, SourceError, StreamRefusedError, UnauthorizedError
+from bellwire.http import HttpPool
+from bellwire.model import Discard, MarkOutcome, MarkResult
+from fake_inbox import FakeInbox, item
+from fakes import FakeClock, settle
+from vendor_server import VendorServer, serving, status, vl_item
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bellwire.model import Notification
+    from bellwire.ports import Inbox, Stream
+
+pytestmark = pytest.mark.timeout(20)
+
+
+class Vendor(Protocol):
+    """A vendor and an account's inbox there. Ids are emitted in order; the list has the newest first."""
+
+    @property
+    def inbox(self) -> Inbox: ...
+    def emit(self, *upstream_ids: str) -> None: ...
+    def discard(self) -> None: ...
+    def keep_alive(self) -> None: ...
+    def close_streams(self) -> None: ...
+    def refuse(self, code: int, retry_after: int | None = None) -> None: ...
+    def refuse_streams(self) -> None: ...
+    def accept(self) -> None: ...
+    @property
+    def calls(self) -> int: ...
+    @property
+    def unread(self) -> list[str]: ...
+
+
+class Fake:
+    def __init__(self, clock: FakeClock) -> None:
+        self.inbox = FakeInbox(clock, page_size=100)
+
+    def emit(self, *upstream_ids: str) -> None:
+        self.inbox.emit(*(item(each) for each in upstream_ids))
+
+    def discard(self) -> None:
+        for stream in self.inbox.streams:
+            stream.put([Discard(reason="broken_json")])
+
+    def keep_alive(self) -> None:
+        for stream in self.inbox.streams:
+            stream.put([])
+
+    def close_streams(self) -> None:
+        for stream in self.inbox.streams:
+            stream.put(None)
+
+    def refuse(self, code: int, retry_after: int | None = None) -> None:
+        errors: dict[int, SourceError] = {
+            401: UnauthorizedError("no", reason="http_401"),
+            429: RateLimitedError("slower", reason="http_429", retry_after=retry_after),
+            500: SourceError("broken", reason="http_500"),
+        }
+        self.inbox.list_error = self.inbox.stream_error = errors[code]
+
+    def refuse_streams(self) -> None:
+        self.inbox.stream_error = StreamRefusedError("no stream", reason="http_404")
+
+    def accept(self) -> None:
+        self.inbox.list_error = self.inbox.stream_error = None
+
+    @property
+    def calls(self) -> int:
+        return len(self.inbox.calls)
+
+    @property
+    def unread(self) -> list[str]:
+        return [each.upstream_id for each in self.inbox.unread]
+
+
+class VisualLayerVendor:
+    def __init__(self, server: VendorServer, inbox: HttpInbox) -> None:
+        self.inbox = inbox
+        self._server = server
+
+    def emit(self, *upstream_ids: str) -> None:
+        self._server.emit(*(vl_item(each) for each in upstream_ids))
+
+    def discard(self) -> None:
+        self._server.send(b"data: {broken\n\n")
+
+    def keep_alive(self) -> None:
+        self._server.send(b"data:\n\n")
+
+    def close_streams(self) -> None:
+        self._server.send(None)
+
+    def refuse(self, code: int, retry_after: int | None = None) -> None:
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        self._server.always = dict.fromkeys(
+            ["notifications", "unread-count", "stream", "read"], status(code, **headers)
+        )
+
+    def refuse_streams(self) -> None:
+        self._server.always = {"stream": status(404)}
+
+    def accept(self) -> None:
+        self._server.always = {}
+
+    @property
+    def calls(self) -> int:
+        return len(self._server.requests)
+
+    @property
+    def unread(self) -> list[str]:
+        return [each["id"] for each in self._server.unread]
+
+
+@asynccontextmanager
+async def visual_layer(clock: FakeClock) -> AsyncIterator[Vendor]:
+    pool = HttpPool()
+    async with serving() as server:
+        account = AccountConfig(name="a", api="visual_layer", base_url=server.url)
+        try:
+            yield VisualLayerVendor(server, HttpInbox(APIS["visual_layer"](account), account, pool, clock))
+        finally:
+            await pool.close()
+
+
+@asynccontextmanager
+async def fake(clock: FakeClock) -> AsyncIterator[Vendor]:
+    yield Fake(clock)
+
+
+VENDORS = {"fake": fake, "visual_layer": visual_layer}
+
+
+def test_every_api_is_held_to_this_contract() -> None:
+    assert set(VENDORS) == {"fake", *APIS}
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=list(VENDORS))
+async def vendor(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Vendor]:
+    async with VENDORS[request.param](clock) as made:
+        yield made
+
+
+async def every_page(inbox: Inbox) -> list[str]:
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await inbox.page(cursor)
+        found += [each.upstream_id for each in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+async def next_items(stream: Stream, count: int) -> list[Notification | Discard]:
+    found: list[Notification | Discard] = []
+    async for batch in stream.batches():
+        found += batch
+        if len(found) >= count:
+            break
+    return found
+
+
+async def test_an_empty_inbox_is_one_empty_page(vendor: Vendor) -> None:
+    page = await vendor.inbox.page()
+    assert (page.items, page.next_cursor, page.total) == ((), None, 0)
+
+
+async def test_all_pages_together_are_the_unread_notifications(vendor: Vendor) -> None:
+    vendor.emit(*(f"n{number}" for number in range(250)))
+    assert await every_page(vendor.inbox) == [f"n{number}" for number in reversed(range(250))]
+
+
+async def test_the_count_is_that_of_the_unread(vendor: Vendor) -> None:
+    vendor.emit("a", "b")
+    assert await vendor.inbox.unread_count() == 2
+
+
+async def test_the_stream_brings_what_comes_while_it_is_open(vendor: Vendor) -> None:
+    vendor.emit("before")
+    async with vendor.inbox.stream(None) as stream:
+        vendor.emit("a", "b")
+        found = await next_items(stream, 2)
+    assert [each.upstream_id for each in found if not isinstance(each, Discard)] == ["a", "b"]
+
+
+async def test_a_keep_alive_is_an_empty_batch(vendor: Vendor) -> None:
+    async with vendor.inbox.stream(None) as stream:
+        vendor.keep_alive()
+        assert await anext(aiter(stream.batches())) == []
+
+
+async def test_what_cannot_be_read_on_the_stream_is_discarded_and_the_rest_comes(vendor: Vendor) -> None:
+    async with vendor.inbox.stream(None) as stream:
+        vendor.discard()
+        vendor.emit("a")
+        first, second = await next_items(stream, 2)
+    assert isinstance(first, Discard)
+    assert first.reason == "broken_json"
+    assert not isinstance(second, Discard)
+
+
+async def test_a_stream_that_the_vendor_closes_ends(vendor: Vendor) -> None:
+    async with vendor.inbox.stream(None) as stream:
+        vendor.close_streams()
+        assert [batch async for batch in stream.batches() if batch] == []
+
+
+async def test_marking_marks_these_and_no_others(vendor: Vendor) -> None:
+    vendor.emit("a", "b", "c")
+    results = await vendor.inbox.mark_read(["a", "c"])
+    assert results == [MarkResult(upstream_id=each, outcome=MarkOutcome.CONFIRMED) for each in ("a", "c")]
+    assert vendor.unread == ["b"]
+
+
+async def test_marking_twice_is_confirmed_twice(vendor: Vendor) -> None:
+    vendor.emit("a")
+    await vendor.inbox.mark_read(["a"])
+    (again,) = await vendor.inbox.mark_read(["a"])
+    assert again.outcome is MarkOutcome.CONFIRMED
+
+
+async def test_marking_what_is_not_there_any_more_is_confirmed(vendor: Vendor) -> None:
+    vendor.emit("a")
+    (result,) = await vendor.inbox.mark_read(["gone"])
+    assert result.outcome is MarkOutcome.CONFIRMED
+    assert vendor.unread == ["a"]
+
+
+async def test_marking_nothing_sends_nothing(vendor: Vendor) -> None:
+    vendor.emit("a")
+    assert await vendor.inbox.mark_read([]) == []
+    assert vendor.calls == 0
+
+
+async def test_many_are_marked_in_one_go(vendor: Vendor) -> None:
+    ids = [f"n{number}" for number in range(40)]
+    vendor.emit(*ids)
+    results = await vendor.inbox.mark_read(ids)
+    assert [result.upstream_id for result in results] == ids
+    assert vendor.unread == []
+
+
+async def test_a_vendor_in_trouble_is_a_mark_to_try_again(vendor: Vendor) -> None:
+    vendor.emit("a")
+    vendor.refuse(500)
+    (result,) = await vendor.inbox.mark_read(["a"])
+    assert result.outcome is MarkOutcome.RETRY
+
+
+async def test_refused_credentials_make_every_call_wait(vendor: Vendor, clock: FakeClock) -> None:
+    vendor.refuse(401)
+    with pytest.raises(UnauthorizedError):
+        await vendor.inbox.page()
+    made = vendor.calls
+    calls = [
+        asyncio.ensure_future(vendor.inbox.page()),
+        asyncio.ensure_future(vendor.inbox.unread_count()),
+        asyncio.ensure_future(vendor.inbox.mark_read(["a"])),
+    ]
+    await clock.advance(9.9)
+    assert vendor.calls == made
+    vendor.accept()
+    await clock.advance(0.2)
+    await asyncio.gather(*calls)
+    assert vendor.calls >= made + 3
+
+
+async def test_while_credentials_stay_refused_the_pauses_double(vendor: Vendor, clock: FakeClock) -> None:
+    vendor.refuse(401)
+    pauses: list[float] = []
+    for _ in range(7):
+        call = asyncio.ensure_future(vendor.inbox.page())
+        await settle()
+        if clock.sleeping:
+            pauses.append(clock.sleeping[0])
+            await clock.advance(clock.sleeping[0])
+        with pytest.raises(UnauthorizedError):
+            await call
+    assert pauses == [10, 20, 40, 80, 160, 300]
+
+
+async def test_after_refused_credentials_one_call_goes_alone(vendor: Vendor, clock: FakeClock) -> None:
+    vendor.refuse(401)
+    with pytest.raises(UnauthorizedError):
+        await vendor.inbox.page()
+    made = vendor.calls
+    calls = [asyncio.ensure_future(vendor.inbox.page()) for _ in range(5)]
+    await clock.advance(10)
+    done, rest = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    await settle()
+    assert (len(done), vendor.calls) == (1, made + 1)
+    assert isinstance(done.pop().exception(), UnauthorizedError)
+    for call in rest:
+        call.cancel()
+    await asyncio.wait(rest)
+
+
+async def test_retry_after_is_obeyed_by_every_call(vendor: Vendor, clock: FakeClock) -> None:
+    vendor.refuse(429, retry_after=7)
+    with pytest.raises(RateLimitedError) as caught:
+        await vendor.inbox.page()
+    assert caught.value.retry_after == 7
+    made = vendor.calls
+    vendor.accept()
+    calls = [asyncio.ensure_future(vendor.inbox.page()), asyncio.ensure_future(vendor.inbox.mark_read(["a"]))]
+    await clock.advance(6.9)
+    assert vendor.calls == made
+    await clock.advance(0.1)
+    await asyncio.gather(*calls)
+
+
+async def test_a_stream_that_is_refused_leaves_the_list(vendor: Vendor) -> None:
+    vendor.emit("a")
+    vendor.refuse_streams()
+    with pytest.raises(StreamRefusedError):
+        async with vendor.inbox.stream(None):
+            pass
+    assert await every_page(vendor.inbox) == ["a"]
+
+
+async def test_a_call_that_waits_can_be_cancelled_and_others_go_on(vendor: Vendor, clock: FakeClock) -> None:
+    vendor.refuse(401)
+    with pytest.raises(UnauthorizedError):
+        await vendor.inbox.page()
+    waiting = asyncio.ensure_future(vendor.inbox.page())
+    await settle()
+    waiting.cancel()
+    vendor.accept()
+    other = asyncio.ensure_future(vendor.inbox.page())
+    await clock.advance(10)
+    assert (await other).items == ()
+    assert waiting.cancelled()
