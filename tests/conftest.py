@@ -1,0 +1,68 @@
+"""What every test may ask for, and the rule that CI skips nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+PROGRAMS = {
+    "bash": "apt-get install bash",
+    "chromium": "apt-get install chromium",
+    "make": "apt-get install make",
+    "systemd-analyze": "apt-get install systemd",
+}
+"""The programs that tests need and no Python package brings, and how Debian installs each."""
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def pytest_report_header() -> list[str]:
+    """Say before anything runs what this machine lacks."""
+    return [
+        f"MISSING on this machine: {program} ({how}); the tests that need it are {'failed' if IN_CI else 'skipped'}"
+        for program, how in PROGRAMS.items()
+        if shutil.which(program) is None
+    ]
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Return a function from a program's name, one of `PROGRAMS`, to its path; without it the test is skipped, in CI failed."""
+
+    def find(name: str) -> str:
+        how = PROGRAMS[name]
+        path = shutil.which(name)
+        if path is None:
+            pytest.skip(f"{name} is missing: {how}")
+        return path
+
+    return find
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure. An expected failure (xfail) is reported as skipped too, and stays."""
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Hold the rule for tests."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Hold the rule for whole modules (`pytest.importorskip`)."""
+    report = yield
+    _refuse_skip(report)
+    return report
