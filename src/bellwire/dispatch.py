@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bellwire.metrics import Metrics
-    from bellwire.model import Alert, Message, Receipt
+    from bellwire.model import Alert, ChannelKey, Message, Receipt
     from bellwire.ports import Channel, ChannelPolicy, Claim, Claims, Clock, DispatchLedger
 
 _LEASE_MARGIN = 10.0  # seconds between the end of the longest send and the end of its lease
 _PAUSE_AFTER_ERROR = 1.0
+_LINGER = 0.005  # seconds to wait for more free places
 _PLAIN_LENGTH = 2_000  # characters of a text in the plain form
 
 log = structlog.get_logger(__name__)
@@ -59,9 +60,19 @@ class Dispatch:
         self._metrics = metrics
         self._chance = chance
         self._work = ledger.work(lane.policy.key)
+        self._roomy = asyncio.Event()
         self._stopping = False
         self._sends: set[asyncio.Task[None]] = set()
-        self.progressed_at = clock.now()
+        self._turned_at = clock.now()
+
+    @property
+    def key(self) -> ChannelKey:
+        """The channel it serves."""
+        return self._lane.policy.key
+
+    def stuck_for(self) -> float:
+        """Return for how many seconds there has been work that was not looked at."""
+        return (self._clock.now() - self._turned_at).total_seconds() if self._work.is_set() else 0.0
 
     def stop(self) -> None:
         """Take nothing more. `run` goes on until what was taken is sent."""
@@ -87,7 +98,7 @@ class Dispatch:
     async def _turn(self) -> None:
         """Take what is due, start sending it, and wait until there is more to do."""
         self._work.clear()
-        self.progressed_at = self._clock.now()
+        self._turned_at = self._clock.now()
         free = self._lane.width - len(self._sends)
         claims = await self._ledger.claim(self._lane.policy, free) if free else None
         if claims and claims.claims:
@@ -97,8 +108,18 @@ class Dispatch:
         if claims is None or self._stopping:
             # Every place is taken: the end of a send sets the event.
             await self._clock.wait(self._work, None)
+            await self._make_room()
         else:
             await self._clock.wait(self._work, self._seconds_until(claims.next_due))
+
+    async def _make_room(self) -> None:
+        """Wait a little for more sends to end, while most places are taken: a claim is a commit, for one as for many."""
+        self._roomy.clear()
+        if self._is_crowded():
+            await self._clock.wait(self._roomy, _LINGER)
+
+    def _is_crowded(self) -> bool:
+        return len(self._sends) > self._lane.width // 2
 
     def _seconds_until(self, due: datetime | None) -> float | None:
         return None if due is None else max(0.0, (due - self._clock.now()).total_seconds())
@@ -125,6 +146,8 @@ class Dispatch:
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sends.discard(task)
         self._work.set()
+        if not self._is_crowded():
+            self._roomy.set()
         if not task.cancelled() and (error := task.exception()):
             # The ledger did not take the outcome: the lease will run out and the delivery be resolved as in doubt.
             log.error("outcome_unwritten", channel=str(self._lane.policy.key), error=repr(error))

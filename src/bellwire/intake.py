@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -61,12 +62,15 @@ class Intake:
         metrics: Metrics,
         rulebook: Rulebook,
         mailboxes: Mapping[AccountKey, Mailbox],
+        *,
+        show: bool = False,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._metrics = metrics
         self._rulebook = rulebook
         self._mailboxes = mailboxes
+        self._level = logging.INFO if show else logging.DEBUG  # of the line that each alert gets
 
     async def receive(
         self,
@@ -122,12 +126,20 @@ class Intake:
             if decision.errors:
                 self._metrics.rule_errors.inc(len(decision.errors))
                 log.error("rule_failed", alert=alert_id, account=account.name, errors=decision.errors)
+            log.log(
+                self._level,
+                "alert_routed",
+                alert=alert_id,
+                account=account.name,
+                title=arrival.alert.title,
+                receivers=[each.receiver for each in decision.destinations],
+                suppressed=decision.suppressed,
+            )
         if new:
             newest = new[-1][0].alert
             lag = (newest.received_at - newest.created_at).total_seconds()
             self._metrics.alerts_received.labels(account=account.name, via=via.value).inc(len(new))
             self._metrics.source_lag.labels(account=account.name).set(max(0.0, lag))
-            log.debug("alerts_recorded", account=account.name, via=via.value, alerts=len(new))
         return len(new)
 
 

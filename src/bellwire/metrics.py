@@ -100,6 +100,11 @@ class Metrics:
         for state in SourceState:
             self.source_state.labels(account=account, state=state.value).set(state is present)
 
+    def lag(self, account: str) -> float:
+        """Return the account's lag, in seconds, as it is shown."""
+        value = self.registry.get_sample_value("bellwire_source_lag_seconds", {"account": account})
+        return value or 0.0
+
     def expose(self) -> bytes:
         """Return the Prometheus text format."""
         return generate_latest(self.registry)

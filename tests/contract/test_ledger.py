@@ -11,7 +11,7 @@ import pytest
 from bellwire.errors import LedgerInUseError, Verdict
 from bellwire.ledger import auditing, reading
 from bellwire.ledger.ledger import Ledger
-from bellwire.model import DeliveryKind, MarkOutcome, MarkPolicy, MarkResult, Suppression, Via
+from bellwire.model import DeliveryKind, DeliveryState, MarkOutcome, MarkPolicy, MarkResult, Suppression, Via
 from bellwire.ports import Claim, MarkRecord, Outcome, Position, RateLimit, SourceEvent, Start
 from fakes import FakeClock
 from makers import OPS, PAGER, VISION, a_policy, an_alert, an_arrival, ids
@@ -366,6 +366,15 @@ async def test_what_a_channel_left_for_later_attempts_comes_back(ledger: Ledger)
     await ledger.record([an_arrival(PAGER)])
     (claim,) = await take(ledger)
     assert claim.remote == "C0123"
+
+
+async def test_what_waits_for_a_channel_that_is_gone_is_dead_and_says_why(ledger: Ledger) -> None:
+    await ledger.record([an_arrival(PAGER), an_arrival(PAGER, OPS), an_arrival(OPS)])
+    assert await ledger.retire_channels([OPS]) == 2
+    assert await states(ledger) == {"dead": 1, "in_flight": 2}  # one is still owed to the other channel
+    (first, _) = await ledger.ask(lambda connection: reading.list_deliveries(connection, DeliveryState.DEAD, 10))
+    assert first["reason"] == "channel_removed"
+    assert await ledger.retire_channels([OPS]) == 0
 
 
 # --- groups ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from bellwire.ledger.tables import accounts, alert_contents, alerts, obligations
 from bellwire.ledger.transaction import in_chunks
@@ -45,7 +45,9 @@ _MEMBERS = (
         .join(accounts, accounts.c.id == alerts.c.account_id)
         .join(alert_contents, alert_contents.c.alert_id == alerts.c.id)
     )
-    .where(obligations.c.state == ObligationState.OPEN)
+    .where(
+        obligations.c.delivery_id.in_(bindparam("keys", expanding=True)), obligations.c.state == ObligationState.OPEN
+    )
     .order_by(obligations.c.alert_id)
 )
 
@@ -54,7 +56,7 @@ def alerts_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, 
     """Return the alerts that each of these deliveries still owes, oldest first."""
     members: dict[str, list[Alert]] = {}
     for some in in_chunks(delivery_ids):
-        for row in connection.execute(_MEMBERS.where(obligations.c.delivery_id.in_(some))):
+        for row in connection.execute(_MEMBERS, {"keys": some}):
             members.setdefault(row.delivery_id, []).append(alert_from(row))
     return members
 

@@ -10,7 +10,7 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, select
+from sqlalchemy import Integer, and_, bindparam, select
 
 from bellwire.ledger.alerts import alerts_of
 from bellwire.ledger.tables import (
@@ -22,6 +22,7 @@ from bellwire.ledger.tables import (
     obligations,
 )
 from bellwire.ledger.transaction import in_chunks
+from bellwire.ledger.types import Instant
 from bellwire.model import DeliveryKind, DeliveryState, Message
 from bellwire.ports import Claim, Claims
 
@@ -31,6 +32,20 @@ if TYPE_CHECKING:
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
     from bellwire.ports import ChannelPolicy, RateLimit
+
+_CHANNEL = select(channels).where(channels.c.id == bindparam("key"))
+_EXPIRED = select(deliveries.c.id).where(
+    SENDING,
+    deliveries.c.channel_id == bindparam("channel"),
+    deliveries.c.lease_until <= bindparam("now", type_=Instant),
+)
+_HEADS = (
+    select(deliveries)
+    .where(CLAIMABLE, deliveries.c.channel_id == bindparam("channel"))
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)  # other replicas, where the database has any; SQLite leaves it out
+)
 
 
 def claim_deliveries(tx: Transaction, questions: Sequence[tuple[ChannelPolicy, int]]) -> list[Claims]:
@@ -63,7 +78,7 @@ def _release(tx: Transaction, ids: Sequence[str]) -> None:
 
 def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
     channel_id = tx.channel_id(policy.key)
-    channel = tx.connection.execute(select(channels).where(channels.c.id == channel_id)).one()
+    channel = tx.connection.execute(_CHANNEL, {"key": channel_id}).one()
     _expire_leases(tx, channel_id)
     if channel.blocked_until is not None and channel.blocked_until > tx.now:
         return Claims(next_due=channel.blocked_until)
@@ -74,52 +89,31 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
         limit = min(limit, bucket.whole)
         if limit and channel.broken_since is None:
             _merge_late(tx, policy, channel_id, limit)
-    rows = _due(tx, channel_id, limit) if limit else []
-    if rows:
-        _take(tx, policy, rows)
+    rows = tx.connection.execute(_HEADS, {"channel": channel_id, "limit": limit + 1}).all()
+    due = [row for row in rows[:limit] if row.due_at <= tx.now]
+    later = rows[len(due)].due_at if len(rows) > len(due) else None
+    if due:
+        _take(tx, policy, due)
     if bucket:
-        bucket.spend(tx, channel_id, len(rows))
-    return Claims(
-        claims=_claims(tx, policy, rows, channel.remote),
-        next_due=_next_due(tx, channel_id, bucket, exhausted=not limit),
-    )
+        bucket.spend(tx, channel_id, len(due))
+    return Claims(claims=_claims(tx, policy, due, channel.remote), next_due=_next_due(tx, later, bucket))
+
+
+def _next_due(tx: Transaction, later: datetime | None, bucket: _Bucket | None) -> datetime | None:
+    """Return when to ask again for what is not claimed; None if the end of a send will say so."""
+    if later is not None and bucket is not None:
+        return max(later, bucket.next_at)
+    return later if later is not None and later > tx.now else None
 
 
 def _expire_leases(tx: Transaction, channel_id: int) -> None:
-    expired = select(deliveries.c.id).where(
-        SENDING, deliveries.c.channel_id == channel_id, deliveries.c.lease_until <= tx.now
-    )
-    if ids := list(tx.connection.execute(expired).scalars()):
+    if ids := list(tx.connection.execute(_EXPIRED, {"channel": channel_id, "now": tx.now}).scalars()):
         _release(tx, ids)
 
 
 def _sending(tx: Transaction, channel_id: int) -> bool:
     query = select(deliveries.c.id).where(SENDING, deliveries.c.channel_id == channel_id).limit(1)
     return tx.connection.execute(query).first() is not None
-
-
-def _due(tx: Transaction, channel_id: int, limit: int) -> Sequence[AnyRow]:
-    query = (
-        select(deliveries)
-        .where(CLAIMABLE, deliveries.c.channel_id == channel_id, deliveries.c.due_at <= tx.now)
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # other replicas, where the database has any; SQLite leaves it out
-    )
-    return tx.connection.execute(query).all()
-
-
-def _next_due(tx: Transaction, channel_id: int, bucket: _Bucket | None, *, exhausted: bool) -> datetime | None:
-    query = (
-        select(deliveries.c.due_at)
-        .where(CLAIMABLE, deliveries.c.channel_id == channel_id)
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(1)
-    )
-    due: datetime | None = tx.connection.execute(query).scalar_one_or_none()
-    if due is None or bucket is None:
-        return due if due is None or not exhausted or due > tx.now else None
-    return max(due, bucket.next_at)
 
 
 def _take(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow]) -> None:
@@ -130,7 +124,8 @@ def _take(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow]) -> Non
         "owner": tx.owner,
         "lease_until": tx.now + timedelta(seconds=policy.lease),
     }
-    tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(ids)).values(values))
+    for some in in_chunks(ids):
+        tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(values))
     tx.move("deliveries", DeliveryState.PENDING, DeliveryState.SENDING, len(ids))
     for row in rows:
         if row.group_key and row.attempts == 0 and row.parts == 1:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 from sqlalchemy import func, select
 
-from bellwire.ledger import claiming, marking, positions, recording, settling
+from bellwire.ledger import claiming, marking, positions, recording, retiring, settling
 from bellwire.ledger.database import open_database
 from bellwire.ledger.ids import Ids, time_of
 from bellwire.ledger.tables import alerts, deliveries
@@ -19,7 +19,7 @@ from bellwire.ledger.transaction import Context
 from bellwire.ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine
@@ -55,7 +55,7 @@ class Ledger:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._clock = clock
+        self.clock = clock
         self._channel_work: dict[ChannelKey, asyncio.Event] = {}
         self._account_work: dict[AccountKey, asyncio.Event] = {}
         with database.reader.connect() as connection:
@@ -104,7 +104,7 @@ class Ledger:
 
     async def known(self, account: AccountKey, upstream_ids: Sequence[str]) -> set[str]:
         """Return those of the ids that are recorded; note those that came back unread after our mark."""
-        before = self._clock.now() - _LISTING_TAKES
+        before = self.clock.now() - _LISTING_TAKES
         query = recording.reopened_query(account, upstream_ids, before)
         rows = await self.ask(lambda connection: connection.execute(query).all())
         if reopened := [row.alert_id for row in rows if row.alert_id is not None]:
@@ -150,6 +150,10 @@ class Ledger:
     async def settle(self, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> list[Settled]:
         """Write outcomes."""
         return await self._writer.run(settling.settle_outcomes, (policy, outcomes), first=True)
+
+    async def retire_channels(self, kept: Collection[ChannelKey]) -> int:
+        """Let what waits for any channel but these die as ``channel_removed``; return how many deliveries did."""
+        return await self._writer.run(retiring.retire_channels, kept)
 
     def work(self, channel: ChannelKey) -> asyncio.Event:
         """Return the event that says that the channel may have work."""

@@ -135,10 +135,11 @@ def read_source_events(connection: Connection, limit: int) -> list[Answer]:
     return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def find_alerts(connection: Connection, reference: str) -> list[str]:
-    """Return the ids of the alerts that ``reference`` names: an alert's id or a vendor's."""
-    query = select(alerts.c.id).where(or_(alerts.c.id == reference, alerts.c.upstream_id == reference))
-    return list(connection.execute(query.order_by(alerts.c.id)).scalars())
+def explain(connection: Connection, reference: str, limit: int) -> list[Answer]:
+    """Return the story of each alert that ``reference`` names, the newest first: an alert's id, or a vendor's."""
+    named = select(alerts.c.id).where(or_(alerts.c.id == reference.upper(), alerts.c.upstream_id == reference))
+    found = connection.execute(named.order_by(alerts.c.id.desc()).limit(limit)).scalars().all()
+    return [explain_alert(connection, alert_id) for alert_id in found]
 
 
 def explain_alert(connection: Connection, alert_id: str) -> Answer:

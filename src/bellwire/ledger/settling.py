@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
+    from bellwire.model import ChannelKey
     from bellwire.ports import ChannelPolicy, Outcome, Start
+
+# Statements are made once: making them costs more than running them.
 
 BREAKER_THRESHOLD = 5
 """So many failures in a row open a channel's breaker."""
@@ -96,8 +99,15 @@ _OWED = (
             accounts, accounts.c.id == alerts.c.account_id
         )
     )
+    .where(obligations.c.alert_id.in_(bindparam("keys", expanding=True)))
     .order_by(obligations.c.alert_id)
 )
+_CHANNEL = select(channels).where(channels.c.id == bindparam("key"))
+_CLAIMED = select(deliveries).where(
+    SENDING, deliveries.c.id.in_(bindparam("keys", expanding=True)), deliveries.c.owner == bindparam("owner")
+)
+_MEMBERS = select(obligations.c.alert_id).where(obligations.c.delivery_id.in_(bindparam("keys", expanding=True)))
+_DROP_BODIES = delivery_bodies.delete().where(delivery_bodies.c.delivery_id.in_(bindparam("keys", expanding=True)))
 
 
 def start_attempts(tx: Transaction, batches: Sequence[Sequence[Start]]) -> list[list[bool]]:
@@ -133,11 +143,14 @@ def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequ
     """Write the outcomes of attempts, and all that follows: obligations, alerts, read marks, the channel, the group."""
     ids = [outcome.delivery_id for _, outcomes in batches for outcome in outcomes]
     mine = {row.id: row for row in _claimed(tx, ids)}
-    changes = _Changes(tx)
+    changes = Changes(tx)
+    by_channel: dict[ChannelKey, tuple[ChannelPolicy, list[Outcome]]] = {}
     for policy, outcomes in batches:
         ours = [outcome for outcome in outcomes if outcome.delivery_id in mine]
         for outcome in ours:
             changes.add(outcome, mine[outcome.delivery_id])
+        by_channel.setdefault(policy.key, (policy, []))[1].extend(ours)
+    for policy, ours in by_channel.values():
         _update_channel(tx, policy, ours)
         tx.due_channels.add(policy.key)
     changes.write()
@@ -151,13 +164,12 @@ def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequ
 def _claimed(tx: Transaction, ids: Sequence[str]) -> list[AnyRow]:
     rows: list[AnyRow] = []
     for some in in_chunks(ids):
-        query = select(deliveries).where(SENDING, deliveries.c.id.in_(some), deliveries.c.owner == tx.owner)
-        rows.extend(tx.connection.execute(query))
+        rows.extend(tx.connection.execute(_CLAIMED, {"keys": some, "owner": tx.owner}))
     return rows
 
 
-class _Changes:
-    """What a batch of outcomes changes, gathered so that each table is written once."""
+class Changes:
+    """What a batch of outcomes changes, gathered so that each table is written once: `add`, `write`, `settle_alerts`."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -181,26 +193,33 @@ class _Changes:
                 "to_detail": outcome.detail or None,
             }
         )
+        self._finish(row, state, outcome.reason, due_at=outcome.due_at, doubtful=outcome.verdict == Verdict.IN_DOUBT)
+
+    def kill(self, row: AnyRow, reason: str) -> None:
+        """Gather what it changes that a waiting delivery can never be sent."""
+        self._finish(row, DeliveryState.DEAD, reason)
+
+    def _finish(
+        self, row: AnyRow, state: DeliveryState, reason: str, *, due_at: datetime | None = None, doubtful: bool = False
+    ) -> None:
         finished = state is not DeliveryState.PENDING
         self._deliveries.append(
             {
-                "key": outcome.delivery_id,
+                "key": row.id,
                 "to_state": state,
-                "to_doubtful": outcome.verdict == Verdict.IN_DOUBT and not finished,
-                "to_due_at": outcome.due_at or row.due_at,
-                "to_finished_at": now if finished else None,
-                "to_reason": outcome.reason or None,
+                "to_doubtful": doubtful and not finished,
+                "to_due_at": due_at or row.due_at,
+                "to_finished_at": self._tx.now if finished else None,
+                "to_reason": reason or None,
             }
         )
-        self._tx.move("deliveries", DeliveryState.SENDING, state)
+        self._tx.move("deliveries", row.state, state)
         if finished:
             sent = state is DeliveryState.SENT
             to_state = ObligationState.SENT if sent else ObligationState.DEAD
-            self._obligations.append(
-                {"key": outcome.delivery_id, "to_state": to_state, "to_reason": outcome.reason or None}
-            )
+            self._obligations.append({"key": row.id, "to_state": to_state, "to_reason": reason or None})
             if sent:
-                self._sent.add(outcome.delivery_id)
+                self._sent.add(row.id)
             if row.group_key:
                 self._grouped.append((row, sent))
 
@@ -209,12 +228,13 @@ class _Changes:
         connection = self._tx.connection
         if self._attempts:
             connection.execute(_END_ATTEMPT, self._attempts)
+        if self._deliveries:
             connection.execute(_FINISH, self._deliveries)
         if self._obligations:
             connection.execute(_SETTLE_OBLIGATIONS, self._obligations)
         for some in in_chunks(sorted(self._sent)):
             # What was sent will not be sent again; what died is kept whole.
-            connection.execute(delivery_bodies.delete().where(delivery_bodies.c.delivery_id.in_(some)))
+            connection.execute(_DROP_BODIES, {"keys": some})
         for row, sent in self._grouped:
             _advance_group(self._tx, row, sent=sent)
 
@@ -249,10 +269,9 @@ def _owed(tx: Transaction, delivery_ids: Sequence[str]) -> Iterator[tuple[str, l
     """Yield each alert of these deliveries with a row for each of its obligations, to whatever channel."""
     alert_ids: set[str] = set()
     for some in in_chunks(delivery_ids):
-        query = select(obligations.c.alert_id).where(obligations.c.delivery_id.in_(some))
-        alert_ids.update(tx.connection.execute(query).scalars())
+        alert_ids.update(tx.connection.execute(_MEMBERS, {"keys": some}).scalars())
     for some in in_chunks(sorted(alert_ids)):
-        rows = tx.connection.execute(_OWED.where(obligations.c.alert_id.in_(some)))
+        rows = tx.connection.execute(_OWED, {"keys": some})
         for alert_id, of_alert in itertools.groupby(rows, key=lambda row: row.alert_id):
             yield alert_id, list(of_alert)
 
@@ -283,7 +302,7 @@ def _advance_group(tx: Transaction, row: AnyRow, *, sent: bool) -> None:
 def _update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> None:
     """Open or close the channel's breaker, and keep what the other side asked of all of the channel."""
     channel_id = tx.channel_id(policy.key)
-    row = tx.connection.execute(select(channels).where(channels.c.id == channel_id)).one()
+    row = tx.connection.execute(_CHANNEL, {"key": channel_id}).one()
     before = _ChannelState(row.failures, row.blocked_until, row.broken_since, row.last_error, row.remote)
     after = before
     for outcome in outcomes:

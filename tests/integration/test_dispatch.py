@@ -1,0 +1,304 @@
+"""Dispatch over a real ledger, with a channel that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bellwire.demo.receivers.journal import Journal
+from bellwire.dispatch import Dispatch, Lane, failure_outcome
+from bellwire.errors import DeliveryError, Verdict
+from bellwire.ledger import auditing
+from bellwire.ledger.ledger import Ledger
+from bellwire.metrics import Metrics
+from bellwire.model import DeliveryKind, Envelope, Message, Receipt
+from bellwire.ports import Claim
+from fakes import FakeClock
+from makers import OPS, PAGER, a_policy, an_alert, an_arrival
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bellwire.model import ChannelKey
+
+Answer = Callable[[Envelope], Awaitable[Receipt]]
+
+
+class ScriptedChannel(Journal[Envelope]):
+    """Renders the titles; answers as ``answer`` says."""
+
+    def __init__(self, answer: Answer | None = None) -> None:
+        super().__init__()
+        self.answer = answer or accept
+
+    def render(self, message: Message) -> bytes:
+        return "|".join(alert.title for alert in message.alerts).encode()
+
+    async def send(self, envelope: Envelope) -> Receipt:
+        self.add(envelope)
+        return await self.answer(envelope)
+
+
+async def accept(_envelope: Envelope) -> Receipt:
+    return Receipt(detail="200")
+
+
+def failing(*errors: DeliveryError) -> Answer:
+    """Answer with these, one an attempt, and accept what comes after."""
+    left = list(errors)
+
+    async def answer(_envelope: Envelope) -> Receipt:
+        if left:
+            raise left.pop(0)
+        return Receipt(detail="200")
+
+    return answer
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(f"sqlite:///{tmp_path}/ledger.db", lambda _last: clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@asynccontextmanager
+async def dispatching(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics, channel: Any, key: ChannelKey = PAGER, **values: Any
+) -> AsyncIterator[Dispatch]:
+    lane = Lane(policy=a_policy(key, **values), channel=channel, width=8)
+    dispatch = Dispatch(lane, ledger, clock, metrics, random.Random(1))
+    task = asyncio.create_task(dispatch.run())
+    try:
+        yield dispatch
+    finally:
+        dispatch.stop()
+        await asyncio.wait({task}, timeout=5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def states(ledger: Ledger) -> dict[str, int]:
+    audit = await ledger.ask(auditing.audit_ledger)
+    assert audit["unaccounted"] == 0
+    return {state: number for state, number in audit["states"].items() if number}
+
+
+async def settled(ledger: Ledger, expected: dict[str, int]) -> None:
+    """Wait until the ledger says so: every commit is something to look after."""
+    async with asyncio.timeout(10):
+        while await states(ledger) != expected:
+            await ledger.ping()
+
+
+async def test_what_is_owed_is_sent_and_settled(ledger: Ledger, clock: FakeClock, metrics: Metrics) -> None:
+    channel = ScriptedChannel()
+    async with dispatching(ledger, clock, metrics, channel):
+        await ledger.record([an_arrival(PAGER) for _ in range(20)])
+        await channel.wait_for(20)
+        await settled(ledger, {"delivered": 20})
+    sent = metrics.registry.get_sample_value(
+        "bellwire_notifications_total", {"receiver": "pager", "channel": "webhook"}
+    )
+    assert sent == 20
+
+
+async def test_the_attempt_is_written_before_it_is_made(ledger: Ledger, clock: FakeClock, metrics: Metrics) -> None:
+    seen: list[Any] = []
+
+    async def look(envelope: Envelope) -> Receipt:
+        from bellwire.ledger import reading  # noqa: PLC0415
+
+        (delivery,) = await ledger.ask(lambda connection: reading.list_deliveries(connection, None, 1))
+        seen.append((delivery["id"], delivery["attempts"], delivery["state"]))
+        return Receipt(detail=envelope.delivery_id)
+
+    channel = ScriptedChannel(look)
+    async with dispatching(ledger, clock, metrics, channel):
+        await ledger.record([an_arrival(PAGER)])
+        await channel.wait_for(1)
+        await settled(ledger, {"delivered": 1})
+    assert seen == [(channel.messages[0].delivery_id, 1, "sending")]
+
+
+async def test_a_transient_failure_is_tried_again_with_the_same_id_and_body(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    channel = ScriptedChannel(failing(DeliveryError("503", reason="http_503")))
+    async with dispatching(ledger, clock, metrics, channel):
+        await ledger.record([an_arrival(PAGER)])
+        await channel.wait_for(1)
+        while len(channel.messages) < 2:
+            await ledger.ping()
+            await clock.advance(0.1)
+        await settled(ledger, {"delivered": 1})
+    first, second = channel.messages
+    assert (first.delivery_id, first.body) == (second.delivery_id, second.body)
+    assert (first.attempt, second.attempt, second.doubtful) == (1, 2, False)
+
+
+async def test_a_message_at_fault_is_dead_at_once(ledger: Ledger, clock: FakeClock, metrics: Metrics) -> None:
+    channel = ScriptedChannel(failing(DeliveryError("400", verdict=Verdict.MESSAGE_FAULT, reason="http_400")))
+    async with dispatching(ledger, clock, metrics, channel):
+        await ledger.record([an_arrival(PAGER)])
+        await settled(ledger, {"dead": 1})
+    assert len(channel.messages) == 1
+
+
+async def test_a_channel_that_hangs_holds_up_nobody_else(ledger: Ledger, clock: FakeClock, metrics: Metrics) -> None:
+    never = asyncio.Event()
+
+    async def hang(_envelope: Envelope) -> Receipt:
+        await never.wait()
+        return Receipt(detail="never")
+
+    hanging, working = ScriptedChannel(hang), ScriptedChannel()
+    async with dispatching(ledger, clock, metrics, hanging), dispatching(ledger, clock, metrics, working, OPS):
+        await ledger.record([an_arrival(PAGER, OPS) for _ in range(50)])
+        await working.wait_for(50)
+        assert len(hanging.messages) == 8  # as many as may be under way at once
+
+
+async def test_a_channel_that_raises_what_it_must_not_costs_no_alert(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    raised: list[bool] = []
+
+    async def stumble(_envelope: Envelope) -> Receipt:
+        if not raised:
+            raised.append(True)
+            raise ZeroDivisionError
+        return Receipt(detail="200")
+
+    channel = ScriptedChannel(stumble)
+    async with dispatching(ledger, clock, metrics, channel):
+        await ledger.record([an_arrival(PAGER)])
+        while len(channel.messages) < 2:
+            await ledger.ping()
+            await clock.advance(0.1)
+        await settled(ledger, {"delivered": 1})
+    assert channel.messages[1].doubtful
+
+
+async def test_a_message_that_cannot_be_made_goes_out_in_the_plain_form(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    class Choosy(ScriptedChannel):
+        def render(self, message: Message) -> bytes:
+            if message.alerts[0].payload is not None:
+                raise KeyError(message.alerts[0].title)
+            return "; ".join(message.errors).encode()
+
+    channel = Choosy()
+    async with dispatching(ledger, clock, metrics, channel):
+        await ledger.record([an_arrival(PAGER, alert=an_alert(payload={"odd": 1}))])
+        await settled(ledger, {"delivered": 1})
+    assert channel.messages[0].body == b"KeyError: this message could not be made"
+    failed = {"receiver": "pager", "channel": "webhook"}
+    assert metrics.registry.get_sample_value("bellwire_render_errors_total", failed) == 1
+
+
+async def test_a_stop_lets_what_is_under_way_end(ledger: Ledger, clock: FakeClock, metrics: Metrics) -> None:
+    go_on = asyncio.Event()
+
+    async def slowly(_envelope: Envelope) -> Receipt:
+        await go_on.wait()
+        return Receipt(detail="200")
+
+    channel = ScriptedChannel(slowly)
+    dispatch = Dispatch(Lane(policy=a_policy(), channel=channel, width=1), ledger, clock, metrics, random.Random(1))
+    task = asyncio.create_task(dispatch.run())
+    await ledger.record([an_arrival(PAGER), an_arrival(PAGER)])
+    await channel.wait_for(1)
+    dispatch.stop()
+    go_on.set()
+    await task
+    assert len(channel.messages) == 1
+    assert await states(ledger) == {"delivered": 1, "in_flight": 1}
+
+
+async def test_a_send_that_is_cut_off_is_in_doubt(ledger: Ledger, clock: FakeClock, metrics: Metrics) -> None:
+    never = asyncio.Event()
+
+    async def hang(_envelope: Envelope) -> Receipt:
+        await never.wait()
+        return Receipt(detail="never")
+
+    channel = ScriptedChannel(hang)
+    dispatch = Dispatch(Lane(policy=a_policy(), channel=channel), ledger, clock, metrics, random.Random(1))
+    task = asyncio.create_task(dispatch.run())
+    await ledger.record([an_arrival(PAGER)])
+    await channel.wait_for(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await clock.advance(100)  # the lease runs out
+    (claim,) = (await ledger.claim(a_policy(), 1)).claims
+    assert claim.doubtful
+
+
+# --- what becomes of a failure, as a pure function -------------------------------------------------------------------
+
+NOW = FakeClock().now()
+
+
+def a_claim(attempts: int = 0, age: float = 0) -> Claim:
+    message = Message(delivery_id="D", kind=DeliveryKind.ALERT, receiver="pager", alerts=())
+    first = NOW - timedelta(seconds=age) if attempts else None
+    return Claim(
+        message=message,
+        kind=message.kind,
+        attempts=attempts,
+        first_attempt_at=first,
+        doubtful=False,
+        body=None,
+        remote="",
+    )
+
+
+def decided(error: DeliveryError, claim: Claim, chance: float = 1.0) -> tuple[float | None, float | None, bool]:
+    policy = a_policy(initial_backoff=1, max_backoff=60, max_age=3600)
+    outcome = failure_outcome(error, claim, policy, NOW, chance)
+    due, blocked = (
+        None if moment is None else (moment - NOW).total_seconds() for moment in (outcome.due_at, outcome.blocked_until)
+    )
+    return due, blocked, outcome.dead
+
+
+@pytest.mark.parametrize(("attempts", "pause"), [(0, 1), (1, 2), (2, 4), (5, 32), (6, 60), (1000, 60)])
+def test_pauses_double_up_to_their_limit(attempts: int, pause: float) -> None:
+    assert decided(DeliveryError("x", reason="x"), a_claim(attempts)) == (pause, None, False)
+
+
+def test_jitter_takes_the_whole_pause() -> None:
+    assert decided(DeliveryError("x", reason="x"), a_claim(3), chance=0.25) == (2, None, False)
+
+
+def test_retry_after_is_obeyed_to_the_second_and_blocks_the_channel() -> None:
+    assert decided(DeliveryError("x", reason="x", retry_after=17), a_claim(0)) == (17, 17, False)
+
+
+def test_a_channel_at_fault_uses_up_no_time_of_its_deliveries() -> None:
+    assert decided(DeliveryError("x", verdict=Verdict.CHANNEL_FAULT, reason="x"), a_claim(7)) == (0, None, False)
+
+
+def test_a_delivery_is_dead_once_it_is_older_than_its_first_attempt_allows() -> None:
+    error = DeliveryError("x", reason="x")
+    assert decided(error, a_claim(3, age=3599))[2] is False
+    assert decided(error, a_claim(3, age=3600)) == (None, None, True)
