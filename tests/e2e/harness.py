@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from bellwire.demo.receivers.http import Request
+    from bellwire.demo.receivers.http import Request, WebhookReceiver
     from bellwire.reference.serve import ReferenceServer
 
 API, USER, TOKEN = "visual_layer", "oncall", "secret-token-of-oncall"
+SIGNING_SECRET = "whsec_c2VjcmV0LWZvci10aGUtcGFnZXI="
 
 
 def free_port() -> int:
@@ -40,6 +41,16 @@ def an_account(server: ReferenceServer, **values: Any) -> dict[str, Any]:
         "base_url": server.base_url(API),
         "authorization": {"credentials": TOKEN},
         "catch_up": {"first_start": "all"},
+    } | values
+
+
+def to_pager(server: ReferenceServer, pager: WebhookReceiver, **values: Any) -> dict[str, Any]:
+    """Return a configuration that sends every alert of one account to one webhook."""
+    webhook = {"url": pager.url, "signing_secret": SIGNING_SECRET}
+    return {
+        "accounts": [an_account(server)],
+        "route": {"receiver": "pager"},
+        "receivers": [{"name": "pager", "webhook_configs": [webhook]}],
     } | values
 
 
@@ -72,10 +83,10 @@ class Daemon:
     ) -> None:
         await self.kill()
 
-    async def start(self) -> None:
+    async def start(self, *options: str) -> None:
         self.logged.messages.clear()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bellwire", "run", "--config", str(self.path)),
+            *(sys.executable, "-m", "bellwire", "run", "--config", str(self.path), *options),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env=self._environ,
@@ -112,6 +123,10 @@ class Daemon:
 
     async def exit_code(self) -> int:
         return await self._end()
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     @property
     def pid(self) -> int:

@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING
 
 from bellwire.demo.receivers.http import WebhookReceiver
 from bellwire.demo.receivers.slack import SlackApi
 from bellwire.demo.receivers.smtp import SmtpInbox
-from bellwire.reference.serve import ReferenceServer, serving
-from bellwire.reference.settings import ReferenceSettings, User
-from harness import API, TOKEN, USER, Daemon, an_account, eventually, unread, upstream_ids
+from harness import API, USER, Daemon, eventually, to_pager, unread, upstream_ids
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
     from bellwire.demo.receivers.http import Request
-
-SECRET = "whsec_c2VjcmV0LWZvci10aGUtcGFnZXI="
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ReferenceServer]:
-    async with serving(ReferenceSettings(users=(User(name=USER, tokens=(TOKEN,)),), keep_alive=1)) as running:
-        yield running
-
-
-@pytest.fixture
-async def pager() -> AsyncIterator[WebhookReceiver]:
-    async with WebhookReceiver(secrets=[SECRET]) as receiver:
-        yield receiver
-
-
-def to_pager(server: ReferenceServer, pager: WebhookReceiver, **values: Any) -> dict[str, Any]:
-    return {
-        "accounts": [an_account(server)],
-        "route": {"receiver": "pager"},
-        "receivers": [{"name": "pager", "webhook_configs": [{"url": pager.url, "signing_secret": SECRET}]}],
-    } | values
+    from bellwire.reference.serve import ReferenceServer
 
 
 async def test_an_alert_reaches_every_receiver_and_is_marked_as_read(

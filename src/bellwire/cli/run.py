@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import structlog
 
 from bellwire.cli.errors import configured
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from bellwire.app import App
     from bellwire.cli.notify import ServiceManager
     from bellwire.config.schema import Config
+
+log = structlog.get_logger(__name__)
 
 
 @click.command("run")
@@ -63,6 +66,8 @@ async def _serve(config: Config, url: str, *, dry: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
+    # Unhandled, it would end the daemon, and the service manager would take that for a clean exit.
+    loop.add_signal_handler(signal.SIGHUP, lambda: log.warning("reload_not_supported", remedy="restart the daemon"))
     async with opened(config, url, dry=dry) as app:
         watchdog = asyncio.create_task(_feed_watchdog(app, manager), name="watchdog")
         try:
