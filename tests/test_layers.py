@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bellwire"
 VOCABULARY = {"model", "errors", "states"}
 SHARED = VOCABULARY | {"config.schema", "config.duration", "ports", "clock", "metrics", "http", "routing"}
 ADAPTERS = {"apis", "sources", "channels", "ledger", "web"}
-ARROWS = {"intake", "dispatch", "acknowledge"}
+ARROWS = {"intake", "dispatch", "acknowledge", "retention"}
 BELOW_APP = SHARED | {"config"} | ADAPTERS | ARROWS
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -27,6 +27,7 @@ from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
 from bellwire.model import AccountKey
 from bellwire.ports import ChannelPolicy, RateLimit
+from bellwire.retention import Retention
 from bellwire.sources.source import Source, Surroundings
 from bellwire.view import DaemonView
 
@@ -62,6 +63,7 @@ class App:
     sources: tuple[Source, ...]
     acknowledgers: tuple[Acknowledge, ...]
     dispatchers: tuple[Dispatch, ...]
+    retention: Retention
     view: DaemonView
     config: WebConfig
 
@@ -73,6 +75,7 @@ class App:
         async with asyncio.TaskGroup() as group:
             inward = [group.create_task(source.run(), name=f"source-{source.key.name}") for source in self.sources]
             inward += [group.create_task(each.run(), name=f"marks-{each.account.name}") for each in self.acknowledgers]
+            inward += [group.create_task(self.retention.run(), name="retention")]
             outward = [group.create_task(each.run(), name=f"dispatch-{each.key}") for each in self.dispatchers]
             async with self._web():
                 started()
@@ -159,6 +162,7 @@ def _compose(config: Config, ledger: Ledger, pool: HttpPool, *, dry: bool) -> Ap
         sources=tuple(sources),
         acknowledgers=() if dry else tuple(acknowledgers),
         dispatchers=tuple(dispatchers),
+        retention=Retention(ledger, clock, config.storage.retention),
         view=view,
         config=config.web,
     )

@@ -325,6 +325,14 @@ class AcknowledgeLedger(Protocol):
         ...
 
 
+class RetentionLedger(Protocol):
+    """The ledger as retention sees it."""
+
+    async def strip_contents(self, before: datetime) -> int:
+        """Forget what some alerts said that were settled before; return how many, 0 once there are no more."""
+        ...
+
+
 # --- between sources and intake ------------------------------------------------------------------------------------
 
 

@@ -493,6 +493,30 @@ async def test_an_item_that_is_unread_again_long_after_its_mark_is_noted_once_as
     assert await due(ledger) == []
 
 
+# --- retention -------------------------------------------------------------------------------------------------------
+
+
+async def test_retention_forgets_what_settled_alerts_said_but_not_that_they_were(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    sent, dead = an_arrival(PAGER), an_arrival(PAGER)
+    (sent_id,) = ids(await ledger.record([sent]))
+    await send(ledger)
+    (dead_id,) = ids(await ledger.record([dead]))
+    await send(ledger, verdict=Verdict.MESSAGE_FAULT, reason="http_400", dead=True)
+    (waiting_id,) = ids(await ledger.record([an_arrival(OPS)]))
+    await clock.advance(3600)
+    (young_id,) = ids(await ledger.record([an_arrival()]))
+    assert await ledger.strip_contents(clock.now()) == 1
+    assert await ledger.strip_contents(clock.now()) == 0
+    every = (sent_id, dead_id, waiting_id, young_id)
+    stories = await ledger.ask(lambda connection: [reading.explain_alert(connection, each) for each in every])
+    told = {story["id"]: story["message"] for story in stories}
+    assert told == {sent_id: None, dead_id: "", waiting_id: "", young_id: ""}
+    assert await ledger.record([sent]) == [None]
+    assert await states(ledger) == {"delivered": 1, "dead": 1, "in_flight": 1, "suppressed": 1}
+
+
 # --- sources ---------------------------------------------------------------------------------------------------------
 
 

@@ -50,6 +50,11 @@ def decode(text: str) -> int:
     return value
 
 
+def least_at(moment: datetime) -> str:
+    """Return the least id that may be given at ``moment``."""
+    return encode(((moment - _EPOCH) // timedelta(milliseconds=1)) << _RANDOM_BITS)
+
+
 def time_of(text: str) -> datetime:
     """Return the time at which an id was given, to the millisecond."""
     return _EPOCH + timedelta(milliseconds=decode(text) >> _RANDOM_BITS)

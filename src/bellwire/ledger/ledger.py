@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 from sqlalchemy import func, select
 
-from bellwire.ledger import claiming, marking, positions, recording, retiring, settling
+from bellwire.ledger import claiming, marking, positions, recording, retaining, retiring, settling
 from bellwire.ledger.database import open_database
 from bellwire.ledger.ids import Ids, time_of
 from bellwire.ledger.tables import alerts, deliveries
@@ -172,6 +172,12 @@ class Ledger:
     def marks(self, account: AccountKey) -> asyncio.Event:
         """Return the event that says that the account may have read marks to make."""
         return self._account_work.setdefault(account, asyncio.Event())
+
+    # --- retention ---
+
+    async def strip_contents(self, before: datetime) -> int:
+        """Forget the contents of some alerts that were settled before; 0 once there are no more."""
+        return await self._writer.run(retaining.strip_contents, before)
 
     # --- people ---
 

@@ -1,0 +1,44 @@
+"""Retention: what an alert said is forgotten some time after it is settled; that it was, and what came of it, is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from bellwire.ledger.ids import least_at
+from bellwire.ledger.tables import alert_contents, alerts
+from bellwire.model import AlertState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from bellwire.ledger.transaction import Transaction
+
+_BATCH = 500  # bounds the transaction: others wait for it
+
+_FORGETTABLE = (AlertState.DELIVERED, AlertState.SUPPRESSED)  # dead ones may yet be replayed
+
+
+def strip_contents(tx: Transaction, moments: Sequence[datetime]) -> list[int]:
+    """Forget the contents of some alerts settled before each moment; return how many: 0 once there are no more."""
+    return [_strip(tx, before) for before in moments]
+
+
+def _strip(tx: Transaction, before: datetime) -> int:
+    settled = (
+        select(alert_contents.c.alert_id)
+        .join(alerts, alerts.c.id == alert_contents.c.alert_id)
+        .where(
+            alert_contents.c.alert_id < least_at(before),  # settled before, so recorded before: bounds the search
+            alerts.c.settled_at < before,
+            alerts.c.state.in_(_FORGETTABLE),
+        )
+        .order_by(alert_contents.c.alert_id)
+        .limit(_BATCH)
+    )
+    ids = list(tx.connection.execute(settled).scalars())
+    if ids:
+        tx.connection.execute(alert_contents.delete().where(alert_contents.c.alert_id.in_(ids)))
+    return len(ids)
