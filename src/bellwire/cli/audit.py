@@ -1,0 +1,53 @@
+"""``bellwire audit``: adds up the ledger."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from bellwire.cli.printing import answer_to, ask_options, plain, print_json, say
+
+_INDENT = "  "
+
+
+@click.command("audit")
+@ask_options
+def audit(option: str | None, as_json: bool) -> None:  # noqa: FBT001 - click's way
+    """Add up every alert ever seen: each must be in exactly one state, as its record bears out.
+
+    Exits 1 if any is unaccounted for, and says which.
+    """
+    balance = answer_to(option, lambda bellwire: bellwire.audit())
+    if as_json:
+        print_json([balance])
+    else:
+        _print(balance)
+    sys.exit(1 if balance["unaccounted"] else 0)
+
+
+def _print(balance: dict[str, Any]) -> None:
+    states = balance["states"]
+    _figure("received", balance["received"])
+    _figure("in flight", states["in_flight"], indent=1)
+    _figure("delivered", states["delivered"], indent=1)
+    _figure("suppressed", states["suppressed"], indent=1)
+    for reason, number in sorted(balance["suppressed"].items()):
+        _figure(reason.replace("_", " "), number, indent=2)
+    _figure("dead", states["dead"], indent=1, colour="red")
+    _figure("unaccounted", balance["unaccounted"], indent=1, colour="red")
+    marks = balance["read_marks"]
+    _figure("marked as read", marks["confirmed"])
+    _figure("being marked", marks["pending"], indent=1)
+    _figure("not markable", marks["failed"], indent=1, colour="red")
+    for flaw in balance["faults"]:
+        say()
+        say(click.style(f"{flaw['alerts']} {plain(flaw['fault'])}:", fg="red"))
+        for alert in flaw["examples"]:
+            say(f"{_INDENT}bellwire explain {plain(alert)}")
+
+
+def _figure(name: str, number: int, *, indent: int = 0, colour: str | None = None) -> None:
+    text = f"{_INDENT * indent}{name:<{26 - 2 * indent}}{number:>12,}"
+    say(click.style(text, fg=colour) if colour and number else text)

@@ -1,0 +1,1 @@
+"""The status page, the health checks, the metrics and the HTTP API."""

@@ -1,0 +1,88 @@
+"""``/api/v1``: what the status page shows, as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.security import HTTPBearer
+
+from bellwire.model import DeliveryState
+from bellwire.web import schemas
+from bellwire.web.answers import Json, problem
+
+if TYPE_CHECKING:
+    from bellwire.web.view import View
+
+MAX_LISTED = 1000
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LISTED, description="How many at most.")]
+Before = Annotated[str | None, Query(max_length=26, description="An alert's id: only older ones are returned.")]
+Reference = Annotated[str, Path(max_length=1024, description="An alert's id, or its vendor's.")]
+Standing = Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")]
+
+_ALWAYS: dict[int | str, dict[str, Any]] = {
+    421: {"model": schemas.Problem, "description": "The host name is not Bellwire's."},
+    503: {"model": schemas.Problem, "description": "The ledger cannot be read."},
+}
+_GUARDED: dict[int | str, dict[str, Any]] = {
+    401: {"model": schemas.Problem, "description": "A token is needed."},
+}
+
+
+def api_router(view: View, *, guarded: bool) -> APIRouter:
+    """Return the routes; ``guarded`` if a token is asked for."""
+    router = APIRouter(
+        prefix="/api/v1",
+        dependencies=[Depends(HTTPBearer(auto_error=False))] if guarded else [],  # for the document: `visitors` asks
+        responses=_ALWAYS | (_GUARDED if guarded else {}),
+        default_response_class=Json,
+    )
+
+    @router.get("/status", response_model=schemas.Status, tags=["status"])
+    async def status() -> Json:
+        """Tell how things stand now: readiness, accounts, channels, totals."""
+        overview = await view.overview()
+        reasons = await view.readiness()
+        return Json(overview | {"ready": not reasons, "reasons": reasons})
+
+    @router.get("/alerts", response_model=list[schemas.Alert], tags=["alerts"])
+    async def alerts(limit: Limit = 50, before: Before = None) -> Json:
+        """List the newest alerts, and where each went. The last one's id as `before` brings the page after it."""
+        return Json(await view.recent_alerts(limit, before))
+
+    @router.get(
+        "/alerts/{reference:path}",
+        response_model=schemas.Story,
+        responses={
+            404: {"model": schemas.Problem, "description": "There is no such alert."},
+            409: {"model": schemas.Ambiguity, "description": "Several accounts have an alert of this id."},
+        },
+        tags=["alerts"],
+    )
+    async def explain(reference: Reference) -> Json:
+        """Tell the whole story of one alert: routing, deliveries, attempts, read mark."""
+        stories = await view.explain(reference)
+        if not stories:
+            return problem(404, "there is no such alert")
+        return Json(stories[0]) if len(stories) == 1 else Json(_ambiguity(stories), 409)
+
+    @router.get("/deliveries", response_model=list[schemas.Delivery], tags=["deliveries"])
+    async def deliveries(state: Standing = None, limit: Limit = 50) -> Json:
+        """List the newest deliveries."""
+        return Json(await view.deliveries(state, limit))
+
+    @router.get("/audit", response_model=schemas.Audit, tags=["status"])
+    async def audit() -> Json:
+        """Add up the ledger: every alert ever received is in exactly one state. Reads the whole ledger."""
+        return Json(await view.audit())
+
+    return router
+
+
+def _ambiguity(stories: list[dict[str, Any]]) -> dict[str, Any]:
+    fields = schemas.Candidate.model_fields
+    return {
+        "detail": "several accounts have an alert of this id: ask for one by Bellwire's own",
+        "candidates": [{name: story[name] for name in fields} for story in stories],
+    }

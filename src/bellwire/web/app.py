@@ -1,0 +1,92 @@
+"""The web's composition: one application over a `View`."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from bellwire import __version__
+from bellwire.clock import SystemClock
+from bellwire.config.values import host_port, is_loopback
+from bellwire.web.api import api_router
+from bellwire.web.docs import docs_router
+from bellwire.web.door import Door
+from bellwire.web.gauges import Gauges
+from bellwire.web.guard import Failures, Headers, Hosts, host_name
+from bellwire.web.health import health_router
+from bellwire.web.login import login_router
+from bellwire.web.pages import Pages, pages_router
+from bellwire.web.visitors import Visitors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bellwire.config.schema import WebConfig
+    from bellwire.metrics import Metrics
+    from bellwire.web.view import View
+
+_DESCRIPTION = "What the status page shows, for programs. Times are UTC; answers may gain fields."
+
+
+def create_web(view: View, metrics: Metrics, config: WebConfig) -> FastAPI:
+    """Return the application that shows ``view``."""
+    door = Door(config.token, config.read_token, SystemClock().wall)
+    gauges = Gauges(view, metrics)
+    pages = Pages(view, guarded=not door.open)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await gauges.close()
+
+    app = FastAPI(
+        title="Bellwire",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere: see `docs`
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        # No variable of the environment may have it send anything anywhere.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    app.include_router(health_router(view, metrics, gauges))
+    app.include_router(api_router(view, guarded=not door.open))
+    app.include_router(docs_router(app, pages))
+    app.include_router(login_router(pages, door, secure=_by_https(config)))
+    app.include_router(pages_router(pages, view))
+    app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
+    # The last one added stands outermost.
+    app.add_middleware(Visitors, door=door)
+    if names := _host_names(config):
+        app.add_middleware(Hosts, names=names)
+    app.add_middleware(Failures)
+    app.add_middleware(Headers)
+    return app
+
+
+def _by_https(config: WebConfig) -> bool:
+    return config.tls_config is not None or (config.external_url or "").startswith("https:")
+
+
+def _host_names(config: WebConfig) -> set[str] | None:
+    """Return the names that requests may bear, None if any will do.
+
+    Beyond loopback a token is asked for, and a browser that was lured to another name has no cookie for it.
+    """
+    address = host_port(config.listen, lowest=0)
+    if address is None or not is_loopback(address[0]):
+        return None
+    external = (config.external_url or "").partition("://")[2].partition("/")[0]
+    return {name for name in ("localhost", host_name(external)) if name}

@@ -1,0 +1,41 @@
+"""``/-/healthy``, ``/-/ready`` and ``/metrics``: for machines that watch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import PlainTextResponse, Response
+
+from bellwire.web.answers import Json
+
+if TYPE_CHECKING:
+    from bellwire.metrics import Metrics
+    from bellwire.web.gauges import Gauges
+    from bellwire.web.view import View
+
+
+def health_router(view: View, metrics: Metrics, gauges: Gauges) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/-/healthy")
+    async def healthy() -> Response:
+        # That this is answered at all says that the loop turns: it asks nothing that could wait.
+        return PlainTextResponse("OK\n")
+
+    @router.get("/-/ready")
+    async def ready(request: Request) -> Response:
+        reasons = await view.readiness()
+        status = 503 if reasons else 200
+        if "application/json" in request.headers.get("accept", ""):
+            return Json({"ready": not reasons, "reasons": reasons}, status)
+        return PlainTextResponse("\n".join(reasons or ["OK"]) + "\n", status)
+
+    @router.get("/metrics")
+    async def exposed() -> Response:
+        await gauges.refresh()
+        return Response(metrics.expose(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return router

@@ -1,0 +1,68 @@
+"""The login form of the browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from bellwire.web.door import SESSION_SECONDS
+from bellwire.web.visitors import COOKIE
+
+if TYPE_CHECKING:
+    from bellwire.web.door import Door
+    from bellwire.web.pages import Pages
+
+_MAX_FORM = 8192  # bytes
+
+log = structlog.get_logger(__name__)
+
+
+def login_router(pages: Pages, door: Door, *, secure: bool) -> APIRouter:
+    """Return the routes; ``secure`` if browsers come by https."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/login")
+    async def form(request: Request) -> Response:
+        return pages.page("login.html", next=_local(request.query_params.get("next")), wrong=False)
+
+    @router.post("/login")
+    async def login(request: Request) -> Response:
+        fields = await _fields(request)
+        role = door.role_of_token(fields.get("token", ""))
+        client = request.client.host if request.client else None
+        if role is None:
+            log.warning("login_refused", client=client)
+            return pages.page("login.html", 401, next=_local(fields.get("next")), wrong=True)
+        log.info("login", client=client, role=role.value)
+        answer = RedirectResponse(_local(fields.get("next")), 303)
+        cookie = door.cookie(role)
+        answer.set_cookie(COOKIE, cookie, SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+    @router.post("/logout")
+    async def logout() -> Response:
+        answer = RedirectResponse("/login", 303)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+    return router
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """Return the fields of a small form; none of one that is too large."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_FORM:
+            return {}
+    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+
+
+def _local(path: str | None) -> str:
+    """Return ``path`` if it is one of ours: nobody is sent elsewhere by a link to the login."""
+    ours = path and path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if ours and path else "/"

@@ -1,0 +1,166 @@
+"""How answers look on a page: times, tones, words. Pure; the templates do the rest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bellwire.model import (
+    AlertState,
+    DeliveryState,
+    MarkState,
+    ObligationState,
+    Severity,
+    SourceState,
+    Suppression,
+)
+
+# A tone is a colour and a glyph, never alone: the word stands beside it.
+_TONES: dict[str, str] = {
+    SourceState.STREAMING: "good",
+    SourceState.POLLING: "good",
+    SourceState.CONNECTING: "busy",
+    SourceState.BACKING_OFF: "warn",
+    SourceState.UNAUTHORIZED: "bad",
+    SourceState.STOPPED: "idle",
+    AlertState.IN_FLIGHT: "busy",
+    AlertState.DELIVERED: "good",
+    AlertState.SUPPRESSED: "idle",
+    AlertState.DEAD: "bad",
+    ObligationState.OPEN: "busy",
+    ObligationState.SENT: "good",
+    ObligationState.COVERED: "good",
+    DeliveryState.PENDING: "busy",
+    DeliveryState.SENDING: "busy",
+    DeliveryState.MERGED: "idle",
+    MarkState.CONFIRMED: "good",
+    MarkState.FAILED: "bad",
+    Severity.INFO.text: "idle",
+    Severity.WARNING.text: "warn",
+    Severity.ERROR.text: "bad",
+    Severity.CRITICAL.text: "bad",
+    "retry": "warn",
+    "in_doubt": "warn",
+    "message_fault": "bad",
+    "channel_fault": "bad",
+}
+_GLYPHS = {"good": "✓", "busy": "…", "warn": "!", "bad": "✕", "idle": "·"}
+_WHY_NOT = {
+    Suppression.DROPPED: "dropped by a rule",
+    Suppression.CATCH_UP: "left out by the catch-up policy",
+    Suppression.BEFORE_FIRST_START: "there before the first start",
+}
+_TIME = Markup('<time datetime="{}" title="{}">{}</time>')
+NOTHING = "\N{EN DASH}"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def environment() -> Environment:
+    """Return the templates, with everything in them escaped."""
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "moment": moment,
+        "exact": exact,
+        "span": span,
+        "tone": tone,
+        "glyph": lambda value: _GLYPHS[tone(value)],
+        "words": words,
+        "why_not": lambda reason: _WHY_NOT.get(reason, words(reason)),
+        "web_link": web_link,
+        "number": lambda value: f"{value:,}",
+    }
+    return made
+
+
+def moment(at: datetime | None, now: datetime) -> Markup | str:
+    """Return a time as people read it beside ``now``: the day only where it is another one."""
+    if at is None:
+        return NOTHING
+    at = at.astimezone(UTC)
+    near = at.date() == now.astimezone(UTC).date()
+    return _tag(at, f"{at:%H:%M:%S}" if near else f"{at.day} {at:%b %H:%M}")
+
+
+def exact(at: datetime | None) -> Markup | str:
+    """Return a time with its day, to the millisecond."""
+    return NOTHING if at is None else _tag(at.astimezone(UTC), _full(at.astimezone(UTC)))
+
+
+def span(seconds: float | None) -> str:
+    """Return a length of time in at most two units."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
+    return f"{seconds // _DAY:.0f} d {seconds % _DAY // _HOUR:.0f} h"
+
+
+def tone(value: object) -> str:
+    """Return the tone of a state or severity."""
+    return _TONES.get(str(value), "idle")
+
+
+def words(value: object) -> str:
+    """Return a constant word as people write it."""
+    return str(value).replace("_", " ")
+
+
+def web_link(url: str | None) -> str | None:
+    """Return ``url`` if a browser may be sent there: vendors' addresses are not ours to trust."""
+    try:
+        safe = url is not None and urlsplit(url).scheme in {"http", "https"}
+    except ValueError:
+        return None
+    return url if safe else None
+
+
+def verdict(overview: dict[str, Any], reasons: list[str]) -> dict[str, Any]:
+    """Return how things are in a sentence: its tone, its title, and what there is to say more."""
+    if reasons:
+        return {"tone": "bad", "title": "Bellwire is not ready", "lines": reasons}
+    if lines := _worries(overview):
+        return {"tone": "warn", "title": "Running, with something to look at", "lines": lines}
+    waiting = overview["totals"].get("alerts.in_flight", 0)
+    line = f"{waiting:,} on the way" if waiting else "nothing waits"
+    return {"tone": "good", "title": "All is well", "lines": [f"Every account is connected; {line}."]}
+
+
+def _worries(overview: dict[str, Any]) -> list[str]:
+    broken = [
+        f"{channel_name(channel)} takes nothing at the moment"
+        for channel in overview["channels"]
+        if channel["broken_since"]
+    ]
+    dead = overview["totals"].get("deliveries.dead", 0)
+    return broken + ([f"{dead:,} {'delivery is' if dead == 1 else 'deliveries are'} dead"] if dead else [])
+
+
+def channel_name(channel: dict[str, Any]) -> str:
+    """Return a channel as people name it."""
+    return "/".join(part for part in (channel["receiver"], channel["channel"], channel["name"]) if part)
+
+
+def _full(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
+
+
+def _tag(at: datetime, text: str) -> Markup:
+    return _TIME.format(at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), _full(at) + " UTC", text)

@@ -1,0 +1,297 @@
+"""A `bellwire.web.view.View` that a test fills: the shapes are those of the ledger's own answers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bellwire.model import (
+    AlertState,
+    DeliveryKind,
+    DeliveryState,
+    MarkPolicy,
+    MarkState,
+    ObligationState,
+    SourceState,
+    Suppression,
+    Via,
+)
+
+NOW = datetime(2026, 11, 22, 10, 0, 5, 250_000, tzinfo=UTC)
+Answer = dict[str, Any]
+
+_numbers = itertools.count(1)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def an_account(name: str = "vision", **values: Any) -> Answer:
+    every = {
+        "name": name,
+        "api": "visual_layer",
+        "base_url": "https://vision.example",
+        "state": SourceState.STREAMING,
+        "since": ago(3600),
+        "paused": False,
+        "last_item_at": ago(12),
+        "last_error": None,
+        "reconnects": 0,
+        "missed": 0,
+        "lag": 0.042,
+    }
+    return every | values
+
+
+def a_channel(receiver: str = "ops", channel: str = "slack", **values: Any) -> Answer:
+    every = {
+        "receiver": receiver,
+        "channel": channel,
+        "name": "",
+        "waiting": 0,
+        "waiting_since": None,
+        "failures": 0,
+        "broken_since": None,
+        "blocked_until": None,
+        "last_error": None,
+    }
+    return every | values
+
+
+def an_obligation(
+    receiver: str = "ops", channel: str = "slack", state: ObligationState = ObligationState.SENT, **values: Any
+) -> Answer:
+    every = {"receiver": receiver, "channel": channel, "name": "", "state": state, "reason": None}
+    return every | {"delivery_id": f"01JDELIVERY{next(_numbers):015}"} | values
+
+
+def a_mark(state: MarkState = MarkState.CONFIRMED, **values: Any) -> Answer:
+    return {"state": state, "attempts": 1, "due_at": ago(10), "finished_at": ago(9), "detail": None} | values
+
+
+def an_alert(title: str = "Scratches: 12 new results in Doors", **values: Any) -> Answer:
+    number = next(_numbers)
+    every = {
+        "id": f"01JALERT{number:018}",
+        "account": "vision",
+        "api": "visual_layer",
+        "upstream_id": f"item-{number}",
+        "type": "alert",
+        "severity": "warning",
+        "title": title,
+        "url": None,
+        "created_at": ago(13),
+        "received_at": ago(12),
+        "labels": {"account": "vision", "view_name": "Scratches"},
+        "via": Via.STREAM,
+        "state": AlertState.DELIVERED,
+        "suppressed": None,
+        "obligations": [an_obligation()],
+        "read_mark": a_mark(),
+    }
+    return every | values
+
+
+def a_delivery(receiver: str = "ops", channel: str = "slack", **values: Any) -> Answer:
+    every = {
+        "id": f"01JDELIVERY{next(_numbers):015}",
+        "receiver": receiver,
+        "channel": channel,
+        "name": "",
+        "kind": DeliveryKind.ALERT,
+        "state": DeliveryState.SENT,
+        "in_doubt": False,
+        "group_key": "",
+        "part": 1,
+        "parts": 1,
+        "attempts": 1,
+        "created_at": ago(12),
+        "due_at": ago(12),
+        "finished_at": ago(11),
+        "reason": None,
+    }
+    return every | values
+
+
+def a_try(n: int = 1, outcome: str = "sent", **values: Any) -> Answer:
+    every = {"n": n, "started_at": ago(11.5), "ended_at": ago(11.2), "outcome": outcome, "reason": None, "detail": None}
+    return every | values
+
+
+def a_step(route: str, *, matched: bool, **values: Any) -> Answer:
+    return {"route": route, "matched": matched, "receiver": None, "failed": None, "saw": None, "note": None} | values
+
+
+def a_story(alert: Answer | None = None, **values: Any) -> Answer:
+    every = {
+        "message": "",
+        "mark_read": MarkPolicy.DELIVERED,
+        "routing": {
+            "suppressed": None,
+            "errors": [],
+            "steps": [
+                a_step("route.routes[0]", matched=False, failed='severity >= "error"', saw="warning"),
+                a_step("route", matched=True, receiver="ops"),
+            ],
+            "destinations": [{"receiver": "ops", "route": "route", "group_key": ""}],
+        },
+        "deliveries": [a_delivery() | {"tries": [a_try()]}],
+        "events": [],
+    }
+    return (alert or an_alert()) | every | values
+
+
+def a_balance(**values: Any) -> Answer:
+    every = {
+        "received": 3,
+        "states": {state.value: 0 for state in AlertState} | {"delivered": 2, "suppressed": 1},
+        "suppressed": {Suppression.DROPPED.value: 1},
+        "read_marks": {state.value: 0 for state in MarkState} | {"confirmed": 2},
+        "unaccounted": 0,
+        "faults": [],
+    }
+    return every | values
+
+
+@dataclass
+class FakeView:
+    """Answers with what it was given; counts audits; ``hold`` keeps an audit waiting; ``broken`` is raised by everything."""
+
+    accounts: list[Answer] = field(default_factory=list)
+    channels: list[Answer] = field(default_factory=list)
+    alerts: list[Answer] = field(default_factory=list)  # the newest first
+    stories: dict[str, list[Answer]] = field(default_factory=dict)
+    sent: list[Answer] = field(default_factory=list)
+    events: list[Answer] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    balance: Answer = field(default_factory=a_balance)
+    audits: int = 0
+    looks: int = 0
+    hold: asyncio.Event | None = None
+    auditing: asyncio.Event = field(default_factory=asyncio.Event)  # set when an audit begins
+    broken: Exception | None = None
+
+    async def overview(self) -> Answer:
+        self._check()
+        self.looks += 1
+        return {
+            "now": NOW,
+            "started_at": ago(86_400),
+            "version": "0.1.0",
+            "accounts": self.accounts,
+            "channels": self.channels,
+            "totals": self.counts,
+            "events": self.events,
+        }
+
+    async def totals(self) -> dict[str, int]:
+        self._check()
+        return self.counts
+
+    async def recent_alerts(self, limit: int, before: str | None = None) -> list[Answer]:
+        self._check()
+        return [alert for alert in self.alerts if before is None or alert["id"] < before][:limit]
+
+    async def explain(self, reference: str) -> list[Answer]:
+        self._check()
+        return self.stories.get(reference, [])
+
+    async def deliveries(self, state: DeliveryState | None, limit: int) -> list[Answer]:
+        self._check()
+        return [delivery for delivery in self.sent if state in {None, delivery["state"]}][:limit]
+
+    async def audit(self) -> Answer:
+        self._check()
+        self.audits += 1
+        self.auditing.set()
+        if self.hold:
+            await self.hold.wait()
+        return self.balance
+
+    async def readiness(self) -> list[str]:
+        self._check()
+        return self.reasons
+
+    def _check(self) -> None:
+        if self.broken:
+            raise self.broken
+
+
+def a_busy_view() -> FakeView:
+    """Return a view with something of everything on it."""
+    fault = "connect: the name vision.example has no address"
+    open_to = {"state": ObligationState.OPEN}
+    alerts = [
+        an_alert("Weld seam: 3 new results in Line 4", severity="error", state=AlertState.IN_FLIGHT)
+        | {"read_mark": None}
+        | {"obligations": [an_obligation(), an_obligation("pager", "webhook", **open_to, reason="http_503")]},
+        an_alert(),
+        an_alert("Nightly export is done", severity="info", state=AlertState.SUPPRESSED, type="notification")
+        | {"suppressed": Suppression.DROPPED, "obligations": [], "read_mark": None},
+        an_alert("Press 2 stopped: pressure below the limit for more than 30 s", severity="critical")
+        | {
+            "received_at": ago(90_000),
+            "state": AlertState.DEAD,
+            "account": "plant",
+            "read_mark": a_mark(MarkState.PENDING),
+            "obligations": [
+                an_obligation("ops", "email", ObligationState.DEAD, name="oncall@example.com", reason="smtp_550"),
+                an_obligation("pager", "webhook", name="primary"),
+            ],
+        },
+    ]
+    alerts += [an_alert(f"Scratches: {n} new results in Doors") for n in range(2, 12)]
+    story = a_story(
+        alerts[0],
+        message="Three frames of camera 7 differ from the reference.\nBatch 2211.",
+        url="https://vision.example/views/17",
+        read_mark=None,
+        deliveries=[
+            a_delivery() | {"tries": [a_try()]},
+            a_delivery("pager", "webhook", state=DeliveryState.PENDING, attempts=2, reason="http_503")
+            | {
+                "tries": [
+                    a_try(1, "retry", reason="http_503", detail="503 Service Unavailable"),
+                    a_try(2, "in_doubt", reason="timeout", detail="no answer within 30 s"),
+                ]
+            },
+        ],
+        events=[{"at": ago(2), "kind": "reopened", "detail": {}}],
+    )
+    return FakeView(
+        accounts=[
+            an_account(),
+            an_account("plant", state=SourceState.BACKING_OFF, reconnects=14, last_error=fault, lag=95.0, missed=3),
+            an_account("archive", state=SourceState.STOPPED, paused=True, last_item_at=None, lag=None),
+        ],
+        channels=[
+            a_channel("ops", "email", name="oncall@example.com"),
+            a_channel(),
+            a_channel("pager", "webhook", waiting=12, waiting_since=ago(340), failures=7, last_error="http_503")
+            | {"broken_since": ago(300), "blocked_until": ago(-20)},
+        ],
+        alerts=alerts,
+        stories={alerts[0]["id"]: [story], "twice": [a_story(), a_story(an_alert(account="plant"))]},
+        sent=[a_delivery(), a_delivery("pager", "webhook", state=DeliveryState.DEAD, reason="http_400")],
+        events=[
+            {"at": ago(340), "account": "plant", "kind": "gap", "detail": {"seconds": 1620, "found": 14}},
+            {"at": ago(90_400), "account": "vision", "kind": "stream_discarded", "detail": {"reason": "broken_json"}},
+        ],
+        counts={
+            "alerts.received": 12_408,
+            "alerts.in_flight": 13,
+            "alerts.delivered": 12_004,
+            "alerts.suppressed": 390,
+            "alerts.dead": 1,
+            "deliveries.pending": 12,
+            "deliveries.sending": 1,
+            "deliveries.sent": 24_100,
+            "deliveries.dead": 1,
+        },
+        reasons=[f"account plant is backing_off: {fault}"],
+    )

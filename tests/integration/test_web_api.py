@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from bellwire.config.schema import WebConfig
+from bellwire.metrics import Metrics
+from bellwire.web import schemas
+from bellwire.web.app import create_web
+from fake_view import FakeView, a_busy_view, an_alert
+from web_rig import serving
+
+
+async def test_the_status_has_everything_that_the_page_shows() -> None:
+    async with serving(a_busy_view()) as client:
+        answer = (await client.get("/api/v1/status")).json
+    assert answer["ready"] is False
+    assert [account["state"] for account in answer["accounts"]] == ["streaming", "backing_off", "stopped"]
+    assert answer["totals"]["alerts.received"] == 12_408
+    assert answer["now"] == "2026-11-22T10:00:05.250000Z"
+
+
+async def test_alerts_are_read_page_by_page() -> None:
+    view = FakeView(alerts=[an_alert() for _ in range(5)][::-1])
+    async with serving(view) as client:
+        first = (await client.get("/api/v1/alerts?limit=3")).json
+        rest = (await client.get(f"/api/v1/alerts?limit=3&before={first[-1]['id']}")).json
+    assert [alert["id"] for alert in first + rest] == [alert["id"] for alert in view.alerts]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", f"before={'0' * 27}"])
+async def test_a_wrong_parameter_is_answered_with_what_is_wrong(query: str) -> None:
+    async with serving(FakeView()) as client:
+        answer = await client.get(f"/api/v1/alerts?{query}")
+    assert answer.status == 422
+    assert answer.json["detail"][0]["loc"][-1] in query
+
+
+async def test_an_alert_is_explained_by_any_id_even_one_with_slashes() -> None:
+    view = a_busy_view()
+    view.stories["group/17 ü"] = next(iter(view.stories.values()))
+    async with serving(view) as client:
+        by_vendor = await client.get("/api/v1/alerts/group%2F17%20%C3%BC")
+        assert by_vendor.json["title"] == "Weld seam: 3 new results in Line 4"
+        assert by_vendor.json["routing"]["steps"][0]["saw"] == "warning"
+        assert (await client.get("/api/v1/alerts/none")).json == {"detail": "there is no such alert"}
+
+
+async def test_an_id_of_several_accounts_is_answered_with_the_candidates() -> None:
+    async with serving(a_busy_view()) as client:
+        answer = await client.get("/api/v1/alerts/twice")
+    assert answer.status == 409
+    assert [each["account"] for each in answer.json["candidates"]] == ["vision", "plant"]
+
+
+async def test_deliveries_are_filtered_by_state() -> None:
+    async with serving(a_busy_view()) as client:
+        assert len((await client.get("/api/v1/deliveries")).json) == 2
+        assert [each["reason"] for each in (await client.get("/api/v1/deliveries?state=dead")).json] == ["http_400"]
+        assert (await client.get("/api/v1/deliveries?state=lost")).status == 422
+
+
+async def test_the_audit_adds_up() -> None:
+    async with serving(a_busy_view()) as client:
+        balance = (await client.get("/api/v1/audit")).json
+    assert balance["received"] == sum(balance["states"].values())
+    assert balance["unaccounted"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("/api/v1/status", schemas.Status),
+        ("/api/v1/alerts", list[schemas.Alert]),
+        ("/api/v1/deliveries", list[schemas.Delivery]),
+        ("/api/v1/audit", schemas.Audit),
+        ("/api/v1/alerts/{id}", schemas.Story),
+        ("/api/v1/alerts/twice", schemas.Ambiguity),
+    ],
+)
+async def test_answers_have_the_documented_shape_and_not_a_field_more(path: str, shape: Any) -> None:
+    view = a_busy_view()
+    async with serving(view) as client:
+        answer = await client.get(path.replace("{id}", view.alerts[0]["id"]))
+    TypeAdapter(shape).validate_python(answer.json, extra="forbid")
+
+
+async def test_the_api_page_shows_every_call_and_loads_nothing_from_elsewhere() -> None:
+    async with serving(FakeView()) as client:
+        document = (await client.get("/api/openapi.json")).json
+        page = await client.get("/api/docs")
+    assert page.status == 200
+    assert [path for path in document["paths"] if f"GET {path}<" not in page.text] == []
+    assert "http://" not in page.text.replace("http://www.w3.org", "")
+    assert "https://" not in page.text
+
+
+TOKEN = "sesame-4711"
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.mark.parametrize("token", [None, TOKEN], ids=["open", "guarded"])
+def test_the_openapi_document_is_true_whatever_is_asked(token: str | None) -> None:
+    app = create_web(a_busy_view(), Metrics(), WebConfig(listen="127.0.0.1:0", token=token))  # type: ignore[arg-type]  # pydantic makes the secret
+    schema = schemathesis.openapi.from_dict(_document(app))
+    schema.app = app
+    asked = set()
+
+    @settings(
+        max_examples=80,
+        deadline=None,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=schema.as_strategy(), right=st.booleans())
+    def ask(case: schemathesis.Case[Any], right: bool) -> None:  # noqa: FBT001 - drawn
+        headers = {"Host": "localhost"} | ({"Authorization": f"Bearer {TOKEN}"} if token and right else {})
+        asked.add(case.operation.label)
+        case.call_and_validate(headers=headers, checks=CHECKS, excluded_checks=[ignored_auth])
+
+    ask()
+    assert len(asked) == 5
+
+
+def _document(app: Any) -> dict[str, Any]:
+    document: dict[str, Any] = app.openapi()
+    return document
