@@ -94,7 +94,7 @@ class DaemonView:
             status = source.status
             if not account.paused and status.state not in _WORKING:
                 why = f": {status.last_error}" if status.last_error else ""
-                reasons.append(f"account {account.name} is {status.state.value}{why}")
+                reasons.append(f"account {account.name} is {status.state.value.replace('_', ' ')}{why}")
         return reasons + self.stuck()
 
     def stuck(self) -> list[str]:

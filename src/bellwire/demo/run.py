@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import secrets
+import shlex
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from bellwire.demo.receivers.smtp import SmtpInbox
 from bellwire.demo.scenario import BATCH, RECEIVERS, Happening, happenings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
 API, USER = "visual_layer", "demo"
@@ -129,6 +130,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
             "DEMO_WEBHOOK": pager.url,
             "DEMO_SIGNING_SECRET": signing,
         }
+        _keep_environ(folder / "env.sh", environ)
         async with running(("run", "--config", str(config)), log, environ) as daemon:
             yield Stage(
                 slack=slack,
@@ -179,6 +181,8 @@ class Demo:
         self._say(f"  status page         http://{stage.web}/")
         self._say(f"  its configuration   {self._folder / 'bellwire.yaml'}   (change it and run the demo again)")
         self._say(f"  its log             {stage.log}")
+        commands = f". {self._folder / 'env.sh'}; bellwire audit --config {self._folder / 'bellwire.yaml'}"
+        self._say(f"  commands            {commands}   (or explain ALERT, alerts, deliveries)")
         self._say(f"  reference server    {stage.reference}/docs")
         self._say(f"  what arrived        {self._folder / 'received'}   (written at the end)")
         self._say("Ctrl-C ends everything.")
@@ -254,6 +258,12 @@ class Demo:
         received.mkdir(exist_ok=True)
         for name, texts in stage.arrived().items():
             (received / f"{name}.txt").write_text("\n\n".join(texts), encoding="utf-8")
+
+
+def _keep_environ(path: Path, environ: Mapping[str, str]) -> None:
+    """Write the variables that the configuration asks for, so that the user's own commands find them."""
+    path.touch(mode=0o600)
+    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environ.items()), "utf-8")
 
 
 def _free_port() -> int:

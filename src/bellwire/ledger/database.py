@@ -88,18 +88,6 @@ def sqlite_path(url: str) -> Path:
     return Path(database).absolute()
 
 
-def in_use(url: str) -> bool:
-    """Return whether a process has the ledger open for writing."""
-    path = sqlite_path(url)
-    if not path.parent.is_dir():
-        return False
-    try:
-        os.close(_lock(path))
-    except LedgerInUseError:
-        return True
-    return False
-
-
 def _lock(path: Path) -> int:
     lock_path = path.with_name(path.name + ".lock")
     try:

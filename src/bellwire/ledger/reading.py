@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from bellwire.ledger.tables import (
     accounts,
@@ -137,8 +137,12 @@ def read_source_events(connection: Connection, limit: int) -> list[Answer]:
 
 def explain(connection: Connection, reference: str, limit: int) -> list[Answer]:
     """Return the story of each alert that ``reference`` names, the newest first: an alert's id, or a vendor's."""
-    named = select(alerts.c.id).where(or_(alerts.c.id == reference.upper(), alerts.c.upstream_id == reference))
-    found = connection.execute(named.order_by(alerts.c.id.desc()).limit(limit)).scalars().all()
+    everyone = select(accounts.c.id)  # so that the index of identities serves
+    by_id = select(alerts.c.id).where(alerts.c.id == reference.upper())
+    by_vendor = select(alerts.c.id).where(alerts.c.account_id.in_(everyone), alerts.c.upstream_id == reference)
+    found = list(connection.execute(by_id).scalars()) or list(
+        connection.execute(by_vendor.order_by(alerts.c.id.desc()).limit(limit)).scalars()
+    )
     return [explain_alert(connection, alert_id) for alert_id in found]
 
 
