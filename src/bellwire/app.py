@@ -126,6 +126,7 @@ async def opened(config: Config, url: str, *, dry: bool = False) -> AsyncIterato
         kept = [key for receiver in config.receivers for key in settings_of(receiver)]
         if removed := await ledger.retire_channels(kept):
             log.error("deliveries_dead", reason="channel_removed", deliveries=removed)
+        await ledger.release_abandoned_digests([source.key for source in app.sources])
         yield app
     finally:
         await pool.close()

@@ -112,10 +112,9 @@ class Intake:
         return self._count(account, via, arrivals, ids)
 
     async def caught_up(self, account: AccountKey, *, first_start: bool = False) -> None:
-        """Let the digests of a catch-up that has ended go out."""
-        catch_up = self._mailboxes[account].catch_up
-        if (catch_up.first_start if first_start else catch_up.policy) == "digest":
-            await self._ledger.release_digest(account)
+        """Let what waits for the end of a catch-up go out: also what an earlier run gathered, under whatever policy."""
+        del first_start
+        await self._ledger.release_digest(account)
 
     def _count(self, account: AccountKey, via: Via, arrivals: Sequence[Arrival], ids: Sequence[str | None]) -> int:
         new = [(arrival, alert_id) for arrival, alert_id in zip(arrivals, ids, strict=True) if alert_id is not None]

@@ -452,6 +452,14 @@ async def test_a_catch_up_digest_waits_until_the_catch_up_has_ended(ledger: Ledg
     assert [alert.id for alert in claim.message.alerts] == recorded
 
 
+async def test_a_catch_up_digest_of_an_account_that_is_gone_goes_out(ledger: Ledger) -> None:
+    await ledger.record([an_arrival(PAGER, via=Via.CATCH_UP, digest=True)])
+    await ledger.release_abandoned_digests([VISION])
+    assert await take(ledger) == []
+    await ledger.release_abandoned_digests([])
+    assert len(await take(ledger)) == 1
+
+
 # --- read marks ------------------------------------------------------------------------------------------------------
 
 

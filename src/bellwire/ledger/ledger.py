@@ -119,6 +119,10 @@ class Ledger:
         """Make the account's catch-up digests due."""
         await self._writer.run(recording.release_digests, account)
 
+    async def release_abandoned_digests(self, kept: Sequence[AccountKey]) -> None:
+        """Make those catch-up digests due that none of these accounts will ever release: theirs are gone."""
+        await self._writer.run(recording.release_abandoned_digests, kept)
+
     # --- sources ---
 
     async def position(self, account: AccountKey) -> Position:

@@ -29,6 +29,8 @@ from bellwire.states import may_mark
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import ColumnElement
+
     from bellwire.ledger.transaction import Transaction
     from bellwire.model import AccountKey, Destination
     from bellwire.ports import Arrival
@@ -73,15 +75,24 @@ def record_arrivals(tx: Transaction, batches: Sequence[Sequence[Arrival]]) -> li
 
 def release_digests(tx: Transaction, keys: Sequence[AccountKey]) -> list[None]:
     """Make the catch-up digests of these accounts due, and closed to further members."""
-    for key in keys:
-        digest = and_(deliveries.c.group_key == catch_up_group(key), deliveries.c.state == DeliveryState.PENDING)
-        waiting = select(deliveries.c.id).where(UNFINISHED, digest, deliveries.c.open)
-        ids = list(tx.connection.execute(waiting).scalars())
-        if ids:
-            values = {"due_at": tx.now, "open": False}
-            tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(ids)).values(values))
-            tx.wake_all = True
+    _release(tx, deliveries.c.group_key.in_([catch_up_group(key) for key in keys]))
     return [None] * len(keys)
+
+
+def release_abandoned_digests(tx: Transaction, questions: Sequence[Sequence[AccountKey]]) -> list[None]:
+    """Make those catch-up digests due that no catch-up of any of these accounts will ever release."""
+    for kept in questions:
+        _release(tx, deliveries.c.group_key.not_in([catch_up_group(key) for key in kept]))
+    return [None] * len(questions)
+
+
+def _release(tx: Transaction, condition: ColumnElement[bool]) -> None:
+    waiting = select(deliveries.c.id).where(UNFINISHED, deliveries.c.open, deliveries.c.due_at == NOT_YET, condition)
+    ids = list(tx.connection.execute(waiting).scalars())
+    for some in in_chunks(ids):
+        values = {"due_at": tx.now, "open": False}
+        tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(values))
+        tx.wake_all = True
 
 
 def note_reopened(tx: Transaction, batches: Sequence[Sequence[str]]) -> list[None]:
