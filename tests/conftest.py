@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bellwire.ledger.ledger import Ledger
+from fakes import FakeClock
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import AsyncIterator, Callable, Generator
+    from pathlib import Path
 
 PROGRAMS = {
     "bash": "apt-get install bash",
@@ -66,3 +70,32 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _refuse_skip(report)
     return report
+
+
+def sqlite_url(folder: Path) -> str:
+    """Return the address of a ledger in ``folder``."""
+    return f"sqlite:///{folder}/ledger.db"
+
+
+DATABASES: dict[str, Callable[[Path], str]] = {"sqlite": sqlite_url}
+"""The databases that the ledger runs on: every test that asks for a ledger runs on each."""
+
+
+@pytest.fixture(params=DATABASES)
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return where a ledger of this test's own may be made."""
+    return DATABASES[request.param](tmp_path)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock that stands until the test turns it."""
+    return FakeClock()
+
+
+@pytest.fixture
+async def ledger(ledger_url: str, clock: FakeClock) -> AsyncIterator[Ledger]:
+    """Give an empty ledger that runs on `clock`."""
+    opened = await Ledger.open(ledger_url, lambda _last: clock)
+    yield opened
+    await opened.close()

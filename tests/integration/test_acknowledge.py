@@ -13,15 +13,15 @@ from bellwire.acknowledge import Acknowledge
 from bellwire.demo.receivers.journal import Journal
 from bellwire.errors import RejectedError, SourceError, UnauthorizedError
 from bellwire.ledger import auditing
-from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
 from bellwire.model import MarkOutcome, MarkPolicy, MarkResult
-from fakes import FakeClock
 from makers import VISION, an_arrival
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-    from pathlib import Path
+
+    from bellwire.ledger.ledger import Ledger
+    from fakes import FakeClock
 
 
 class ScriptedInbox(Journal[list[str]]):
@@ -37,18 +37,6 @@ class ScriptedInbox(Journal[list[str]]):
         if isinstance(answer, SourceError):
             raise answer
         return [MarkResult(upstream_id=each, outcome=answer, detail="as told") for each in upstream_ids]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(f"sqlite:///{tmp_path}/ledger.db", lambda _last: clock)
-    yield opened
-    await opened.close()
 
 
 @asynccontextmanager
@@ -75,9 +63,9 @@ async def marks(ledger: Ledger, clock: FakeClock, expected: dict[str, int]) -> N
     async with asyncio.timeout(10):
         while True:
             audit = await ledger.ask(auditing.audit_ledger)
+            await ledger.ping()  # whoever waited for the commit that we saw has heard of it before us
             if {state: number for state, number in audit["read_marks"].items() if number} == expected:
                 return
-            await ledger.ping()
             await clock.advance(0.1)
 
 

@@ -15,7 +15,6 @@ from bellwire.demo.receivers.journal import Journal
 from bellwire.dispatch import Dispatch, Lane, failure_outcome
 from bellwire.errors import DeliveryError, Verdict
 from bellwire.ledger import auditing
-from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
 from bellwire.model import DeliveryKind, Envelope, Message, Receipt
 from bellwire.ports import Claim
@@ -23,8 +22,7 @@ from fakes import FakeClock
 from makers import OPS, PAGER, a_policy, an_alert, an_arrival
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from bellwire.ledger.ledger import Ledger
     from bellwire.model import ChannelKey
 
 Answer = Callable[[Envelope], Awaitable[Receipt]]
@@ -59,18 +57,6 @@ def failing(*errors: DeliveryError) -> Answer:
         return Receipt(detail="200")
 
     return answer
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(f"sqlite:///{tmp_path}/ledger.db", lambda _last: clock)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

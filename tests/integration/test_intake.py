@@ -9,30 +9,16 @@ import pytest
 
 from bellwire.intake import CatchUp, Intake, Mailbox, Rulebook, clean
 from bellwire.ledger import reading
-from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
 from bellwire.model import MarkPolicy, Notification, Severity, Via
 from bellwire.routing.matchers import matcher
 from bellwire.routing.rules import Rules
 from bellwire.routing.tree import Route
-from fakes import FakeClock
 from makers import OPS, PAGER, VISION, a_policy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(f"sqlite:///{tmp_path}/ledger.db", lambda _last: clock)
-    yield opened
-    await opened.close()
+    from bellwire.ledger.ledger import Ledger
+    from fakes import FakeClock
 
 
 RULEBOOK = Rulebook(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bellwire.ledger.types import AnyRow
 
-ALERT_COLUMNS = (
+HEAD_COLUMNS = (
     alerts.c.id,
     accounts.c.name.label("account"),
     alerts.c.api,
@@ -26,24 +26,21 @@ ALERT_COLUMNS = (
     alerts.c.type,
     alerts.c.severity,
     alerts.c.title,
-    alert_contents.c.message,
     alerts.c.url,
     alerts.c.created_at,
     alerts.c.received_at,
     alerts.c.labels,
-    alert_contents.c.payload,
 )
+"""An alert without its content."""
 
-WITH_CONTENT = alerts.join(accounts, accounts.c.id == alerts.c.account_id).join(
-    alert_contents, alert_contents.c.alert_id == alerts.c.id
-)
+WITH_ACCOUNT = alerts.join(accounts, accounts.c.id == alerts.c.account_id)
 
 _MEMBERS = (
-    select(obligations.c.delivery_id, *ALERT_COLUMNS)
+    select(obligations.c.delivery_id, *HEAD_COLUMNS, alert_contents.c.message, alert_contents.c.payload)
     .select_from(
-        obligations.join(alerts, alerts.c.id == obligations.c.alert_id)
-        .join(accounts, accounts.c.id == alerts.c.account_id)
-        .join(alert_contents, alert_contents.c.alert_id == alerts.c.id)
+        WITH_ACCOUNT.join(obligations, obligations.c.alert_id == alerts.c.id).join(
+            alert_contents, alert_contents.c.alert_id == alerts.c.id
+        )
     )
     .where(
         obligations.c.delivery_id.in_(bindparam("keys", expanding=True)), obligations.c.state == ObligationState.OPEN
@@ -57,12 +54,11 @@ def alerts_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, 
     members: dict[str, list[Alert]] = {}
     for some in in_chunks(delivery_ids):
         for row in connection.execute(_MEMBERS, {"keys": some}):
-            members.setdefault(row.delivery_id, []).append(alert_from(row))
+            members.setdefault(row.delivery_id, []).append(_alert(row))
     return members
 
 
-def alert_from(row: AnyRow) -> Alert:
-    """Return the alert that a row of `ALERT_COLUMNS` tells of."""
+def _alert(row: AnyRow) -> Alert:
     return Alert(
         id=row.id,
         account=row.account,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from bellwire.ledger.alerts import HEAD_COLUMNS, WITH_ACCOUNT
 from bellwire.ledger.tables import (
     accounts,
     alert_contents,
@@ -36,23 +37,7 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 
-_BRIEF = (
-    alerts.c.id,
-    accounts.c.name.label("account"),
-    alerts.c.api,
-    alerts.c.upstream_id,
-    alerts.c.type,
-    alerts.c.severity,
-    alerts.c.title,
-    alerts.c.url,
-    alerts.c.created_at,
-    alerts.c.received_at,
-    alerts.c.labels,
-    alerts.c.via,
-    alerts.c.state,
-    alerts.c.suppression,
-)
-_WITH_ACCOUNT = alerts.join(accounts, accounts.c.id == alerts.c.account_id)
+_BRIEF = (*HEAD_COLUMNS, alerts.c.via, alerts.c.state, alerts.c.suppression)
 
 
 def read_totals(connection: Connection) -> dict[str, int]:
@@ -62,7 +47,7 @@ def read_totals(connection: Connection) -> dict[str, int]:
 
 def recent_alerts(connection: Connection, limit: int, before: str | None = None) -> list[Answer]:
     """Return the newest alerts, each with ``obligations``: where it went, and how far that is. ``before`` is an id."""
-    query = select(*_BRIEF).select_from(_WITH_ACCOUNT).order_by(alerts.c.id.desc()).limit(limit)
+    query = select(*_BRIEF).select_from(WITH_ACCOUNT).order_by(alerts.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(alerts.c.id < before)
     found = [_brief(row) for row in connection.execute(query)]
@@ -149,7 +134,7 @@ def explain(connection: Connection, reference: str, limit: int) -> list[Answer]:
 def explain_alert(connection: Connection, alert_id: str) -> Answer:
     """Return the whole story of one alert: itself, its routing, its deliveries with each attempt, its read mark, events."""
     row = connection.execute(
-        select(*_BRIEF, alerts.c.mark).select_from(_WITH_ACCOUNT).where(alerts.c.id == alert_id)
+        select(*_BRIEF, alerts.c.mark).select_from(WITH_ACCOUNT).where(alerts.c.id == alert_id)
     ).one()
     content = connection.execute(select(alert_contents).where(alert_contents.c.alert_id == alert_id)).one_or_none()
     decision = load(content.decision) if content else None
