@@ -175,6 +175,13 @@ class FakeView:
     hold: asyncio.Event | None = None
     auditing: asyncio.Event = field(default_factory=asyncio.Event)  # set when an audit begins
     broken: Exception | None = None
+    reloads: int = 0
+    reload_error: Exception | None = None
+
+    async def reload(self) -> None:
+        self.reloads += 1
+        if self.reload_error is not None:
+            raise self.reload_error
 
     async def overview(self) -> Answer:
         self._check()

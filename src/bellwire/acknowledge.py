@@ -40,7 +40,7 @@ class Acknowledge:
         metrics: Metrics,
         chance: random.Random,
     ) -> None:
-        self.account = account
+        self._account = account
         self._inbox = inbox
         self._ledger = ledger
         self._clock = clock
@@ -54,12 +54,12 @@ class Acknowledge:
             try:
                 await self._turn()
             except BellwireError as error:
-                log.error("acknowledge_failed", account=self.account.name, error=str(error))
+                log.error("acknowledge_failed", account=self._account.name, error=str(error))
                 await self._clock.sleep(_PAUSE_AFTER_ERROR)
 
     async def _turn(self) -> None:
         self._work.clear()
-        due = await self._ledger.due_marks(self.account, _BATCH)
+        due = await self._ledger.due_marks(self._account, _BATCH)
         if due.marks:
             results = await self._mark([mark.upstream_id for mark in due.marks])
             records = decide(due.marks, results, self._clock.now(), self._chance.random())
@@ -82,15 +82,15 @@ class Acknowledge:
     def _count(self, records: Sequence[MarkRecord]) -> None:
         for record in records:
             outcome = record.result.outcome
-            self._metrics.read_marks.labels(account=self.account.name, outcome=outcome.value).inc()
+            self._metrics.read_marks.labels(account=self._account.name, outcome=outcome.value).inc()
             if outcome is MarkOutcome.FAILED:
                 log.error(
-                    "read_mark_failed", account=self.account.name, alert=record.alert_id, detail=record.result.detail
+                    "read_mark_failed", account=self._account.name, alert=record.alert_id, detail=record.result.detail
                 )
         retried = [record for record in records if record.result.outcome is MarkOutcome.RETRY]
         if retried:
             detail = retried[0].result.detail
-            log.warning("read_marks_postponed", account=self.account.name, marks=len(retried), detail=detail)
+            log.warning("read_marks_postponed", account=self._account.name, marks=len(retried), detail=detail)
 
 
 def decide(

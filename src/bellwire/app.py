@@ -1,4 +1,4 @@
-"""The composition root: from a configuration to everything that runs, and in which order it ends.
+"""The composition root: from a configuration to everything that runs, what a reload changes, and how it ends.
 
 Tests start the daemon here, as the command line does. No arguments, no signals, no exit codes.
 """
@@ -13,92 +13,228 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bellwire import channels
 from bellwire.acknowledge import Acknowledge
 from bellwire.apis import APIS
 from bellwire.apis.inbox import HttpInbox
 from bellwire.apis.ration import Rations
-from bellwire.channels import channels_of, settings_of
+from bellwire.assembly import WIDTH, accounts_of, channels_of, mailbox_of, rulebook_of
 from bellwire.clock import SystemClock
-from bellwire.config.rules import compile_rules
 from bellwire.dispatch import Dispatch, Lane
 from bellwire.http import HttpPool
-from bellwire.intake import CatchUp, Intake, Mailbox, Rulebook
+from bellwire.intake import Intake
 from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
-from bellwire.model import AccountKey
-from bellwire.ports import ChannelPolicy, RateLimit
 from bellwire.retention import Retention
 from bellwire.sources.source import Source, Surroundings
 from bellwire.view import DaemonView
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from datetime import datetime, timedelta
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from datetime import datetime
 
-    from bellwire.config.schema import AccountConfig, ChannelConfig, Config, ReceiverConfig, WebConfig
-    from bellwire.model import ChannelKey
-    from bellwire.ports import Clock
+    from bellwire.assembly import ChannelPlan
+    from bellwire.config.schema import AccountConfig, Config, WebConfig
+    from bellwire.model import AccountKey, ChannelKey
+    from bellwire.ports import Channel, Clock
     from bellwire.web.serve import WebServer
 
 SEND_PATIENCE = 8.0
 """Seconds that sends under way may take after a stop; then they are left in doubt."""
 
 _LEDGER_PATIENCE = 1.0
-_LEASE_MARGIN = 30.0  # seconds of a lease beyond the longest send
-
-_WIDTH = {"webhook": 64, "slack": 4, "email": 4, "apprise": 4}
-"""How many sends of one channel may be under way at once."""
-
-_DEFAULT_RATE = {"slack": RateLimit(per_second=1.0, burst=1, max_delay=30.0)}
-"""What a vendor's own limit asks for, unless the receiver says otherwise."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class App:
-    """Everything that runs. Made by `opened`."""
+class Watch:
+    """An account that is watched."""
 
-    metrics: Metrics
-    sources: tuple[Source, ...]
-    acknowledgers: tuple[Acknowledge, ...]
-    dispatchers: tuple[Dispatch, ...]
-    retention: Retention
-    view: DaemonView
-    config: WebConfig
+    account: AccountConfig
+    source: Source
+    tasks: tuple[asyncio.Task[None], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A channel that is served."""
+
+    plan: ChannelPlan
+    dispatch: Dispatch
+    task: asyncio.Task[None]
+
+
+class App:
+    """Everything that runs. Made by `opened`; `run` it once.
+
+    ``reread`` loads the configuration anew for a reload; it raises `ConfigError`.
+    """
+
+    def __init__(
+        self, config: Config, ledger: Ledger, pool: HttpPool, reread: Callable[[], Config] | None, *, dry: bool
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._pool = pool
+        self._reread = reread
+        self._dry = dry
+        self._chance = random.Random()  # noqa: S311 - jitter guards nothing
+        self._rations = Rations(ledger.clock)
+        self._group: asyncio.TaskGroup | None = None
+        self._watches: dict[AccountKey, Watch] = {}
+        self._services: dict[ChannelKey, Service] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
+        self.metrics = Metrics()
+        self._intake = Intake(ledger, ledger.clock, self.metrics, rulebook_of(config), {}, show=dry)
+        self.view = DaemonView(self, ledger)
+
+    @property
+    def watched(self) -> list[tuple[AccountConfig, Source]]:
+        """The accounts, in the order of the configuration, each with its source."""
+        keys = accounts_of(self._config)
+        return [(self._watches[key].account, self._watches[key].source) for key in keys if key in self._watches]
+
+    @property
+    def dispatchers(self) -> list[Dispatch]:
+        """What sends, a channel each."""
+        return [service.dispatch for service in self._services.values()]
 
     async def run(self, stop: asyncio.Event, started: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is set, then end in order: take nothing new, finish what is being sent.
 
         ``started`` is called once everything runs. Raises what ended a part that should not have ended.
         """
-        async with asyncio.TaskGroup() as group:
-            inward = [group.create_task(source.run(), name=f"source-{source.key.name}") for source in self.sources]
-            inward += [group.create_task(each.run(), name=f"marks-{each.account.name}") for each in self.acknowledgers]
-            inward += [group.create_task(self.retention.run(), name="retention")]
-            outward = [group.create_task(each.run(), name=f"dispatch-{each.key}") for each in self.dispatchers]
-            async with self._web():
+        async with asyncio.TaskGroup() as self._group:
+            retention = Retention(self._ledger, self._ledger.clock, self._config.storage.retention)
+            housekeeping = self._spawn(retention.run(), "retention")
+            await self._apply(self._config)
+            self.metrics.config_last_reload_successful.set(1)
+            async with self._web(self._config.web):
                 started()
-                log.info("started", accounts=len(self.sources), channels=len(self.dispatchers))
+                log.info("started", accounts=len(self._watches), channels=len(self._services))
                 await stop.wait()
                 log.info("stopping")
-                for task in inward:
-                    task.cancel()
-                for dispatcher in self.dispatchers:
-                    dispatcher.stop()
-                if outward:
-                    _, late = await asyncio.wait(outward, timeout=SEND_PATIENCE)
-                    for task in late:
-                        task.cancel()
+                async with self._changing:
+                    housekeeping.cancel()
+                    await self._end()
         log.info("stopped")
 
+    async def reload(self) -> None:
+        """Read the configuration again and change to it, all or nothing. Raises `ConfigError`: then nothing has changed.
+
+        Accounts and channels that stay as they are notice nothing of it. ``web``, ``storage`` and ``global`` need a
+        restart, which is logged.
+        """
+        assert self._reread is not None
+        async with self._changing:
+            try:
+                config = await asyncio.to_thread(self._reread)
+                await self._apply(config)
+            except Exception:
+                self.metrics.config_last_reload_successful.set(0)
+                raise
+            for section in ("web", "storage", "global_"):
+                if getattr(config, section) != getattr(self._config, section):
+                    log.warning("restart_needed", section=section.rstrip("_"))
+            self._config = config
+            self.metrics.config_last_reload_successful.set(1)
+            log.info("reloaded", accounts=len(self._watches), channels=len(self._services))
+
+    async def _apply(self, config: Config) -> None:
+        """Bring what runs to what ``config`` wants. Everything that can fail comes first."""
+        accounts, plans, rulebook = accounts_of(config), channels_of(config), rulebook_of(config)
+        built = {
+            key: channel
+            for receiver in config.receivers
+            for key, channel in channels.channels_of(receiver, self._pool).items()
+        }
+        new_inboxes = {
+            key: HttpInbox(APIS[account.api](account), account, self._pool, self._ledger.clock, self._rations)
+            for key, account in accounts.items()
+            if key not in self._watches or self._watches[key].account != account
+        }
+        for account_key in [key for key in self._watches if key not in accounts or key in new_inboxes]:
+            await self._unwatch(account_key)
+        self._intake.change(rulebook, {key: mailbox_of(account) for key, account in accounts.items()})
+        for account_key, inbox in new_inboxes.items():
+            self._watch(account_key, accounts[account_key], inbox)
+        ended = [self._dismiss(key) for key in list(self._services) if self._is_outdated(key, plans)]
+        if not self._dry:
+            for key, plan in plans.items():
+                if not plan.paused and key not in self._services:
+                    self._serve(key, plan, built[key], [task for other, task in ended if other == key])
+        self._leave(self._spawn(self._tidy([task for _, task in ended], list(plans), list(accounts)), "tidy"))
+
+    def _is_outdated(self, key: ChannelKey, plans: dict[ChannelKey, ChannelPlan]) -> bool:
+        return key not in plans or plans[key].paused or plans[key] != self._services[key].plan
+
+    def _watch(self, key: AccountKey, account: AccountConfig, inbox: HttpInbox) -> None:
+        clock = self._ledger.clock
+        self.metrics.add_account(account.name)
+        around = Surroundings(clock=clock, metrics=self.metrics, rng=self._chance)
+        source = Source(account, inbox, self._intake, self._ledger, around)
+        tasks = [self._spawn(source.run(), f"source-{account.name}")]
+        if not account.paused and not self._dry:
+            acknowledge = Acknowledge(key, inbox, self._ledger, clock, self.metrics, self._chance)
+            tasks.append(self._spawn(acknowledge.run(), f"marks-{account.name}"))
+        self._watches[key] = Watch(account=account, source=source, tasks=tuple(tasks))
+
+    async def _unwatch(self, key: AccountKey) -> None:
+        tasks = self._watches.pop(key).tasks
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    def _serve(self, key: ChannelKey, plan: ChannelPlan, channel: Channel, before: list[asyncio.Task[None]]) -> None:
+        """Serve a channel, after whoever served it ``before`` has ended: two would take turns at missing work."""
+        lane = Lane(policy=plan.policy, channel=channel, width=WIDTH[key.kind])
+        dispatch = Dispatch(lane, self._ledger, self._ledger.clock, self.metrics, self._chance)
+        task = self._spawn(_after(before, dispatch), f"dispatch-{key}")
+        self._services[key] = Service(plan=plan, dispatch=dispatch, task=task)
+
+    def _dismiss(self, key: ChannelKey) -> tuple[ChannelKey, asyncio.Task[None]]:
+        service = self._services.pop(key)
+        service.dispatch.stop()
+        self._leave(service.task)
+        return key, service.task
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        """Remember a task that ends by itself, for as long as it has not."""
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _tidy(self, ended: list[asyncio.Task[None]], kept: list[ChannelKey], accounts: list[AccountKey]) -> None:
+        """Settle what is left of channels and accounts that are gone, once nothing of theirs is under way."""
+        if ended:
+            await asyncio.wait(ended)
+        if removed := await self._ledger.retire_channels(kept):
+            log.error("deliveries_dead", reason="channel_removed", deliveries=removed)
+        await self._ledger.release_abandoned_digests(accounts)
+
+    async def _end(self) -> None:
+        for watch in self._watches.values():
+            for task in watch.tasks:
+                task.cancel()
+        for key in list(self._services):
+            self._dismiss(key)
+        if self._leaving:
+            _, late = await asyncio.wait(set(self._leaving), timeout=SEND_PATIENCE)
+            for task in late:
+                task.cancel()
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        assert self._group is not None
+        return self._group.create_task(work, name=name)
+
     @asynccontextmanager
-    async def _web(self) -> AsyncIterator[None]:
+    async def _web(self, config: WebConfig) -> AsyncIterator[None]:
         """Serve the status page, API and metrics. What they need is slow to import: sources need not wait for it."""
-        if not self.config.listen:
+        if not config.listen:
             yield
             return
-        web = await asyncio.to_thread(_web_server, self.view, self.metrics, self.config)
+        web = await asyncio.to_thread(_web_server, self.view, self.metrics, config)
         await web.start()
         log.info("listening", url=web.url)
         try:
@@ -107,14 +243,10 @@ class App:
             await web.stop()
 
 
-def _web_server(view: DaemonView, metrics: Metrics, config: WebConfig) -> WebServer:
-    from bellwire.web.serve import WebServer  # noqa: PLC0415 - see App._web
-
-    return WebServer(view, metrics, config)
-
-
 @asynccontextmanager
-async def opened(config: Config, url: str, *, dry: bool = False) -> AsyncIterator[App]:
+async def opened(
+    config: Config, url: str, *, reread: Callable[[], Config] | None = None, dry: bool = False
+) -> AsyncIterator[App]:
     """Open the ledger at ``url``, build the daemon over it, and close everything at the end.
 
     Dry: notifications are taken in, routed and shown; nothing is sent, nothing is marked. Raises `LedgerError`.
@@ -122,86 +254,23 @@ async def opened(config: Config, url: str, *, dry: bool = False) -> AsyncIterato
     ledger = await Ledger.open(url, _clock)
     pool = HttpPool()
     try:
-        app = _compose(config, ledger, pool, dry=dry)
-        kept = [key for receiver in config.receivers for key in settings_of(receiver)]
-        if removed := await ledger.retire_channels(kept):
-            log.error("deliveries_dead", reason="channel_removed", deliveries=removed)
-        await ledger.release_abandoned_digests([source.key for source in app.sources])
-        yield app
+        yield App(config, ledger, pool, reread, dry=dry)
     finally:
         await pool.close()
         await ledger.close(_LEDGER_PATIENCE)
+
+
+async def _after(before: list[asyncio.Task[None]], dispatch: Dispatch) -> None:
+    if before:
+        await asyncio.wait(before)
+    await dispatch.run()
 
 
 def _clock(last: datetime | None) -> Clock:
     return SystemClock(not_before=last)
 
 
-def _compose(config: Config, ledger: Ledger, pool: HttpPool, *, dry: bool) -> App:
-    clock, metrics, chance = ledger.clock, Metrics(), random.Random()  # noqa: S311 - jitter guards nothing
-    accounts = {AccountKey(name=account.name, base_url=account.base_url): account for account in config.accounts}
-    rulebook = Rulebook(
-        rules=compile_rules(config),
-        channels={receiver.name: tuple(settings_of(receiver)) for receiver in config.receivers},
-    )
-    mailboxes = {key: _mailbox(account) for key, account in accounts.items()}
-    intake = Intake(ledger, clock, metrics, rulebook, mailboxes, show=dry)
-    rations = Rations(clock)
-    sources, acknowledgers = [], []
-    for key, account in accounts.items():
-        metrics.add_account(account.name)
-        inbox = HttpInbox(APIS[account.api](account), account, pool, clock, rations)
-        around = Surroundings(clock=clock, metrics=metrics, rng=chance)
-        sources.append(Source(account, inbox, intake, ledger, around))
-        if not account.paused:
-            acknowledgers.append(Acknowledge(key, inbox, ledger, clock, metrics, chance))
-    lanes = [lane for receiver in config.receivers if not receiver.paused for lane in _lanes(receiver, pool)]
-    dispatchers = [] if dry else [Dispatch(lane, ledger, clock, metrics, chance) for lane in lanes]
-    view = DaemonView(config.accounts, ledger, sources, dispatchers, metrics.lag)
-    return App(
-        metrics=metrics,
-        sources=tuple(sources),
-        acknowledgers=() if dry else tuple(acknowledgers),
-        dispatchers=tuple(dispatchers),
-        retention=Retention(ledger, clock, config.storage.retention),
-        view=view,
-        config=config.web,
-    )
+def _web_server(view: DaemonView, metrics: Metrics, config: WebConfig) -> WebServer:
+    from bellwire.web.serve import WebServer  # noqa: PLC0415 - see App._web
 
-
-def _mailbox(account: AccountConfig) -> Mailbox:
-    return Mailbox(
-        api=account.api,
-        labels=account.labels,
-        mark=account.mark_read,
-        catch_up=CatchUp(
-            policy=account.catch_up.policy,
-            first_start=account.catch_up.first_start,
-            max_age=account.catch_up.max_age,
-        ),
-    )
-
-
-def _lanes(receiver: ReceiverConfig, pool: HttpPool) -> Iterator[Lane]:
-    settings = settings_of(receiver)
-    for key, channel in channels_of(receiver, pool).items():
-        yield Lane(policy=_policy(key, receiver, settings[key]), channel=channel, width=_WIDTH[key.kind])
-
-
-def _policy(key: ChannelKey, receiver: ReceiverConfig, channel: ChannelConfig) -> ChannelPolicy:
-    rate = _DEFAULT_RATE.get(key.kind)
-    if given := receiver.rate_limit:
-        rate = RateLimit(per_second=given.per_second, burst=given.burst, max_delay=_seconds(given.max_delay))
-    return ChannelPolicy(
-        key=key,
-        rate=rate,
-        max_alerts=channel.max_alerts,
-        initial_backoff=_seconds(receiver.retry.initial_backoff),
-        max_backoff=_seconds(receiver.retry.max_backoff),
-        max_age=_seconds(receiver.retry.max_age),
-        lease=channel.send_timeout + _LEASE_MARGIN,
-    )
-
-
-def _seconds(duration: timedelta) -> float:
-    return duration.total_seconds()
+    return WebServer(view, metrics, config)

@@ -72,6 +72,11 @@ class Intake:
         self._mailboxes = mailboxes
         self._level = logging.INFO if show else logging.DEBUG  # of the line that each alert gets
 
+    def change(self, rulebook: Rulebook, mailboxes: Mapping[AccountKey, Mailbox]) -> None:
+        """Route by these from the next notification on. What is recorded stays as it was decided."""
+        self._rulebook = rulebook
+        self._mailboxes = mailboxes
+
     async def receive(
         self,
         account: AccountKey,
@@ -88,11 +93,11 @@ class Intake:
             found = [each for each in found if each.upstream_id not in known]
         if not found:
             return 0
-        now = self._clock.now()
-        mailbox = self._mailboxes[account]
+        # From here to the record there is no await: a change of rules comes before all of this or after it.
+        now, mailbox, rulebook = self._clock.now(), self._mailboxes[account], self._rulebook
         arrivals = []
         for notification in found:
-            alert, decision = route(_alert(notification, account, mailbox, labels or {}, now), self._rulebook.rules)
+            alert, decision = route(_alert(notification, account, mailbox, labels or {}, now), rulebook.rules)
             digest = False
             if via is Via.CATCH_UP and decision.destinations:
                 decision, digest = _catch_up(decision, alert, mailbox.catch_up, now, first_start=first_start)
@@ -101,7 +106,7 @@ class Intake:
                     account=account,
                     alert=alert,
                     decision=decision,
-                    channels=tuple(self._rulebook.channels[each.receiver] for each in decision.destinations),
+                    channels=tuple(rulebook.channels[each.receiver] for each in decision.destinations),
                     mark=mailbox.mark,
                     markable=notification.markable,
                     via=via,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bellwire import __version__
 from bellwire.ledger import auditing, reading
@@ -11,13 +11,12 @@ from bellwire.model import SourceState
 from bellwire.web.view import MAX_STORIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from sqlalchemy import Connection
 
     from bellwire.config.schema import AccountConfig
     from bellwire.dispatch import Dispatch
     from bellwire.ledger.ledger import Ledger
+    from bellwire.metrics import Metrics
     from bellwire.model import DeliveryState
     from bellwire.sources.source import Source
 
@@ -31,21 +30,35 @@ _LEDGER_PATIENCE = 2.0  # seconds for a commit
 _WORKING = frozenset({SourceState.STREAMING, SourceState.POLLING})
 
 
+class Daemon(Protocol):
+    """What runs, as far as it may be looked at."""
+
+    @property
+    def watched(self) -> list[tuple[AccountConfig, Source]]:
+        """The accounts in the order of the configuration, each with its source."""
+        ...
+
+    @property
+    def dispatchers(self) -> list[Dispatch]:
+        """What sends, a channel each."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        ...
+
+    async def reload(self) -> None:
+        """Change to the configuration as it is now; ConfigError if it cannot be used."""
+        ...
+
+
 class DaemonView:
     """Implements `bellwire.web.view.View`."""
 
-    def __init__(
-        self,
-        accounts: Sequence[AccountConfig],
-        ledger: Ledger,
-        sources: Sequence[Source],
-        dispatchers: Sequence[Dispatch],
-        lag: Callable[[str], float],
-    ) -> None:
-        self._watched = list(zip(accounts, sources, strict=True))
+    def __init__(self, daemon: Daemon, ledger: Ledger) -> None:
+        self._daemon = daemon
         self._ledger = ledger
-        self._dispatchers = dispatchers
-        self._lag = lag
         self._started_at = ledger.clock.wall()
 
     async def overview(self) -> Answer:
@@ -59,7 +72,7 @@ class DaemonView:
             }
 
         answer = await self._ledger.ask(question)
-        accounts = [self._account(account, source) for account, source in self._watched]
+        accounts = [self._account(account, source) for account, source in self._daemon.watched]
         return answer | {
             "now": self._ledger.clock.wall(),
             "started_at": self._started_at,
@@ -90,7 +103,7 @@ class DaemonView:
     async def readiness(self) -> list[str]:
         """Return why Bellwire is not ready, a sentence each."""
         reasons = await self._ledger_troubles()
-        for account, source in self._watched:
+        for account, source in self._daemon.watched:
             status = source.status
             if not account.paused and status.state not in _WORKING:
                 why = f": {status.last_error}" if status.last_error else ""
@@ -101,9 +114,13 @@ class DaemonView:
         """Return what makes no progress though it has work, a sentence each."""
         return [
             f"dispatch to {each.key} has made no progress for {seconds:.0f} s"
-            for each in self._dispatchers
+            for each in self._daemon.dispatchers
             if (seconds := each.stuck_for()) > STUCK_AFTER
         ]
+
+    async def reload(self) -> None:
+        """Change to the configuration as it is now; ConfigError if it cannot be used."""
+        await self._daemon.reload()
 
     async def progressing(self) -> bool:
         """Return whether ledger and dispatch still move: what the service manager's watchdog is fed by.
@@ -135,5 +152,5 @@ class DaemonView:
             "last_error": status.last_error,
             "reconnects": status.reconnects,
             "missed": status.missed,
-            "lag": self._lag(account.name) if status.last_item_at else None,
+            "lag": self._daemon.metrics.lag(account.name) if status.last_item_at else None,
         }

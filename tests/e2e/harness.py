@@ -97,6 +97,7 @@ class Daemon:
         await self.wait_for_log(lambda line: line.get("event") == "started")
 
     async def streaming(self, account: str = "vision") -> None:
+        await self.started()
         await self.wait_for_log(
             lambda line: (
                 line.get("account") == account

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 from typing import TYPE_CHECKING
 
 from bellwire.demo.receivers.http import Reply, WebhookReceiver
@@ -100,15 +99,6 @@ async def test_a_dry_run_shows_what_it_would_do_and_does_nothing(
     assert len(unread(server)) == 3
     assert waiting in unread(server)
     assert not (tmp_path / "ledger.db").exists()
-
-
-async def test_sighup_does_not_end_it(server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path) -> None:
-    async with Daemon(tmp_path, to_pager(server, pager)) as daemon:
-        await daemon.streaming()
-        daemon.signal(signal.SIGHUP)
-        await daemon.wait_for_log(lambda line: line.get("event") == "reload_not_supported")
-        server.emit(API, USER, [{}])
-        await pager.wait_for(1)
 
 
 async def test_a_paused_receiver_keeps_what_waits_for_it(

@@ -17,15 +17,21 @@ BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
 def configured(option: str | None) -> tuple[Config, str]:
     """Return the configuration and the ledger's address; exit 78 if there is none, or none that can be used."""
-    from bellwire.config.find import default_storage_url, find_config  # noqa: PLC0415 - commands must start fast
-    from bellwire.config.load import load  # noqa: PLC0415
+    from bellwire.config.find import default_storage_url  # noqa: PLC0415 - commands must start fast
     from bellwire.errors import ConfigError  # noqa: PLC0415
 
-    cwd = Path()
     try:
-        config = load(find_config(option, os.environ, cwd), os.environ)
+        config = reread(option)
     except ConfigError as error:
         for fault in error.faults:
             click.echo(str(fault), err=True)
         sys.exit(BAD_CONFIGURATION)
-    return config, default_storage_url(config, os.environ, cwd)
+    return config, default_storage_url(config, os.environ, Path())
+
+
+def reread(option: str | None) -> Config:
+    """Return the configuration as it is now. Raises `ConfigError`."""
+    from bellwire.config.find import find_config  # noqa: PLC0415 - commands must start fast
+    from bellwire.config.load import load  # noqa: PLC0415
+
+    return load(find_config(option, os.environ, Path()), os.environ)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from bellwire.reference.faults import AnyFault
     from bellwire.reference.settings import ReferenceSettings, User
+    from bellwire.reference.traps import Trap
 
 _MAX_PORT = 65_535
 
@@ -77,6 +79,20 @@ class _Credential(click.ParamType[tuple[str, str]]):
     help="How long a stream may be silent.",
 )
 @click.option(
+    "--faults",
+    "faults_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML or JSON: a list of faults that are in force from the start, as /control/faults takes them.",
+)
+@click.option(
+    "--trap",
+    "traps",
+    type=_Credential("NAME=on|off"),
+    multiple=True,
+    metavar="NAME=on|off",
+    help="Switch a bad habit of a vendor's, as /control/traps names them. May be repeated.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Gets the server's base URL once it accepts connections.",
@@ -89,6 +105,8 @@ def reference(  # noqa: PLR0913 - one parameter an option
     keys: tuple[tuple[str, str], ...],
     no_auth: bool,
     keep_alive: float,
+    faults_file: Path | None,
+    traps: tuple[tuple[str, str], ...],
     ready_file: Path | None,
 ) -> None:
     """Run a notifications server that stands in for the vendors.
@@ -101,7 +119,14 @@ def reference(  # noqa: PLR0913 - one parameter an option
     from bellwire.reference.settings import ReferenceSettings, SetupError  # noqa: PLC0415 - the command line starts fast
 
     try:
-        settings = ReferenceSettings(users=_users(tokens, keys), store=store, auth=not no_auth, keep_alive=keep_alive)
+        settings = ReferenceSettings(
+            users=_users(tokens, keys),
+            store=store,
+            auth=not no_auth,
+            keep_alive=keep_alive,
+            faults=_faults(faults_file) if faults_file else (),
+            traps=_traps(traps),
+        )
         asyncio.run(_serve(settings, listen, ready_file))
     except SetupError as exc:
         raise click.UsageError(str(exc)) from exc
@@ -123,6 +148,38 @@ def _users(tokens: tuple[tuple[str, str], ...], keys: tuple[tuple[str, str], ...
         )
         for name in names
     )
+
+
+def _traps(wanted: tuple[tuple[str, str], ...]) -> frozenset[Trap]:
+    from bellwire.reference.settings import SetupError  # noqa: PLC0415 - as above
+    from bellwire.reference.traps import USUAL, Trap, Traps  # noqa: PLC0415 - as above
+
+    traps = Traps(USUAL)
+    for name, state in wanted:
+        if name not in set(Trap) or state not in {"on", "off"}:
+            message = f"--trap takes NAME=on or NAME=off; the names are: {', '.join(Trap)}"
+            raise SetupError(message)
+        traps.switch({Trap(name): state == "on"})
+    return frozenset(trap for trap, on in traps.shown().items() if on)
+
+
+def _faults(path: Path) -> tuple[AnyFault, ...]:
+    from pydantic import ValidationError  # noqa: PLC0415 - as above
+    from ruamel.yaml import YAML  # noqa: PLC0415 - as above
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - as above
+
+    from bellwire.reference.faults import FAULTS  # noqa: PLC0415 - as above
+    from bellwire.reference.settings import SetupError  # noqa: PLC0415 - as above
+
+    try:
+        return FAULTS.validate_python(YAML(typ="safe").load(path))
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = f"{path}: {place}: {first['msg']}"
+    except (OSError, UnicodeDecodeError, YAMLError) as exc:
+        message = f"{path} cannot be read: {' '.join(str(exc).split())}"
+    raise SetupError(message)
 
 
 async def _serve(settings: ReferenceSettings, listen: tuple[str, int], ready_file: Path | None) -> None:

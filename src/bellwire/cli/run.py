@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 import structlog
 
-from bellwire.cli.errors import configured
+from bellwire.cli.errors import configured, reread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,13 +46,13 @@ def run(option: str | None, dry: bool) -> None:  # noqa: FBT001 - click's way
             _throwaway_ledger(url) if dry else _same(url) as ledger_url,
             asyncio.Runner(loop_factory=_loop()) as runner,
         ):
-            runner.run(_serve(config, ledger_url, dry=dry))
+            runner.run(_serve(config, ledger_url, lambda: reread(option), dry=dry))
     except BellwireError as error:
         click.echo(f"bellwire: {error}", err=True)
         sys.exit(1)
 
 
-async def _serve(config: Config, url: str, *, dry: bool) -> None:
+async def _serve(config: Config, url: str, reread: Callable[[], Config], *, dry: bool) -> None:
     from bellwire.app import opened  # noqa: PLC0415 - it imports everything
     from bellwire.cli.notify import ServiceManager  # noqa: PLC0415
 
@@ -66,16 +66,38 @@ async def _serve(config: Config, url: str, *, dry: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    # Unhandled, it would end the daemon, and the service manager would take that for a clean exit.
-    loop.add_signal_handler(signal.SIGHUP, lambda: log.warning("reload_not_supported", remedy="restart the daemon"))
-    async with opened(config, url, dry=dry) as app:
-        watchdog = asyncio.create_task(_feed_watchdog(app, manager), name="watchdog")
+    async with opened(config, url, reread=reread, dry=dry) as app:
+        companions = [asyncio.create_task(_feed_watchdog(app, manager)), asyncio.create_task(_reload(app, manager))]
         try:
-            await app.run(stop, lambda: manager.ready(f"{len(app.sources)} accounts, {len(app.dispatchers)} channels"))
+            await app.run(stop, lambda: manager.ready(_status(app)))
         except BaseExceptionGroup as group:
             raise _first(group) from None
         finally:
-            watchdog.cancel()
+            for companion in companions:
+                companion.cancel()
+
+
+async def _reload(app: App, manager: ServiceManager) -> None:
+    """Reload at each SIGHUP. Several that come during a reload are one more."""
+    from bellwire.errors import BellwireError  # noqa: PLC0415 - see run
+
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    while True:
+        await asked.wait()
+        asked.clear()
+        manager.reloading()
+        try:
+            await app.reload()
+        except BellwireError as error:
+            log.error("reload_failed", faults=str(error).splitlines())
+            manager.ready(f"{_status(app)}; the last reload failed")
+        else:
+            manager.ready(_status(app))
+
+
+def _status(app: App) -> str:
+    return f"accounts: {len(app.watched)}, channels: {len(app.dispatchers)}"
 
 
 async def _feed_watchdog(app: App, manager: ServiceManager) -> None:

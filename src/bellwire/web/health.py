@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
+from bellwire.errors import BellwireError
 from bellwire.web.answers import Json
 
 if TYPE_CHECKING:
@@ -33,9 +34,26 @@ def health_router(view: View, metrics: Metrics, gauges: Gauges) -> APIRouter:
             return Json({"ready": not reasons, "reasons": reasons}, status)
         return PlainTextResponse("\n".join(reasons or ["OK"]) + "\n", status)
 
+    @router.post("/-/reload")
+    async def reload(request: Request) -> Response:
+        if _is_foreign(request):
+            return PlainTextResponse("Another site's page may not ask for this.\n", 403)
+        try:
+            await view.reload()
+        except BellwireError as error:
+            return PlainTextResponse(f"The configuration was not changed:\n{error}\n", 500)
+        return PlainTextResponse("OK\n")
+
     @router.get("/metrics")
     async def exposed() -> Response:
         await gauges.refresh()
         return Response(metrics.expose(), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return router
+
+
+def _is_foreign(request: Request) -> bool:
+    """Return whether a browser sent this from another site's page. Programs send neither header."""
+    origin = request.headers.get("origin")
+    same = origin is None or origin.partition("://")[2] == request.headers.get("host")
+    return not same or request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}

@@ -18,7 +18,7 @@ MAX_STORIES = 20
 
 
 class View(Protocol):
-    """The daemon, as it may be looked at. No call changes anything, and none is held up by the writer."""
+    """The daemon, as it may be looked at. No call but `reload` changes anything, and none is held up by the writer."""
 
     async def overview(self) -> Answer:
         """Return how things stand now.
@@ -56,4 +56,8 @@ class View(Protocol):
 
     async def readiness(self) -> list[str]:
         """Return why Bellwire is not ready, a sentence each; empty if it is."""
+        ...
+
+    async def reload(self) -> None:
+        """Change to the configuration as it is now, all or nothing. Raises `ConfigError`: then nothing has changed."""
         ...
