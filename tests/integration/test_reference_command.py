@@ -73,6 +73,14 @@ def test_the_ready_file_holds_the_url_of_a_server_that_answers(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [ready]  # no draft is left behind
 
 
+def test_traps_are_switched_as_they_are_told() -> None:
+    wanted = ("--trap", "owlmetry.millisecond_cursor=on", "--trap", "owlmetry.limit_coerced=off")
+    with running("--no-auth", *wanted) as (_, url):
+        traps = call("GET", f"{url}/control/traps")
+    assert (traps["owlmetry.millisecond_cursor"], traps["owlmetry.limit_coerced"]) == (True, False)
+    assert (traps["owlmetry.strange_id_breaks"], traps["qualytics.empty_array_marks_all"]) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
@@ -88,6 +96,9 @@ def test_the_ready_file_holds_the_url_of_a_server_that_answers(tmp_path: Path) -
             ["--no-auth", "--listen", "127.0.0.1:0", "--ready-file", "/no/such/folder/ready"],
             "cannot write the ready file",
         ),
+        (["--no-auth", "--trap", "owlmetry.limit_coerced"], "must be NAME=on|off"),
+        (["--no-auth", "--trap", "owlmetry.limit_coerced=maybe"], "--trap takes NAME=on or NAME=off"),
+        (["--no-auth", "--trap", "nobody=on"], "the names are: qualytics.empty_array_marks_all"),
         (["--no-auth", "--keep-alive", "0"], "0.0 is not in the range x>0"),
     ],
 )

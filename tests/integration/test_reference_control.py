@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from bellwire.reference.faces import FACES
 from bellwire.reference.serve import ReferenceServer, serving
 from bellwire.reference.settings import ReferenceSettings, User
 
@@ -47,7 +48,7 @@ async def client(server: ReferenceServer) -> AsyncIterator[Client]:
 
 
 async def test_health_names_the_apis(client: Client) -> None:
-    assert await client.control("GET", "/health") == {"status": "ok", "apis": [API]}
+    assert await client.control("GET", "/health") == {"status": "ok", "apis": list(FACES)}
 
 
 async def test_added_items_keep_what_was_given_and_come_back_with_their_state(client: Client) -> None:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwire.apis import faults
 from bellwire.apis.sse import ServerSentEvent
 from bellwire.apis.visual_layer import VisualLayer
 from bellwire.config.schema import AccountConfig
@@ -70,30 +69,6 @@ def test_a_page_is_asked_for_by_offset_and_only_the_unread() -> None:
 def test_one_notification_is_marked_by_its_own_call() -> None:
     call = VisualLayer(account()).mark(["a/b c"])
     assert (call.method, call.path, call.body) == ("POST", "/api/v1/notifications/a%2Fb%20c/read", None)
-
-
-@pytest.mark.parametrize(
-    ("keys", "path"),
-    [
-        ({"params": {"datasetid": "d1"}}, "params.datasetid"),
-        ({"authorization": {"api_key": "k"}}, "authorization.api_secret"),
-        ({"authorization": {"api_secret": "s"}}, "authorization.api_key"),
-        ({"authorization": {"api_key": "k", "api_secret": "s", "credentials": "t"}}, "authorization"),
-        ({"api": "visual_layr"}, "api"),
-    ],
-)
-def test_what_is_wrong_with_an_account_is_named(keys: dict[str, Any], path: str) -> None:
-    assert [fault[0] for fault in faults(account(**keys))] == [path]
-
-
-def test_the_nearest_known_name_is_offered() -> None:
-    ((_, message),) = faults(account(params={"datasetid": "d1"}))
-    assert "did you mean dataset_id?" in message
-
-
-@pytest.mark.parametrize("keys", [{}, {"params": {"dataset_id": "d"}}, {"authorization": {"credentials": "t"}}])
-def test_a_good_account_has_no_faults(keys: dict[str, Any]) -> None:
-    assert faults(account(**keys)) == []
 
 
 # --- items ---------------------------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ accounts:
     api: visual_layer
     base_url: https://vl.example.com
 """
+OWL = ACCOUNT.replace("visual_layer", "owlmetry") + "    authorization: {credentials: t}\n"
+QUALITY = ACCOUNT.replace("visual_layer", "qualytics") + "    authorization: {credentials: t}\n"
 
 
 def faults_of(folder: Path, text: str | bytes, environ: Mapping[str, str] | None = None) -> list[Fault]:
@@ -131,8 +133,19 @@ SINGLE = [
     # accounts
     (ACCOUNT + "  - {name: a, api: visual_layer, base_url: http://h}\n" + MINIMAL, "5:12: accounts[1].name", "accounts[0]"),
     (ACCOUNT.replace("visual_layer", "visual_layr") + MINIMAL, "3:10: accounts[0].api", "did you mean visual_layer?"),
-    (ACCOUNT.replace("visual_layer", "elan") + MINIMAL, "3:10: accounts[0].api", "not supported by this version yet"),
+    (ACCOUNT + "    org_id: org_1\n" + MINIMAL, "5:13: accounts[0].org_id", "visual_layer knows no organisations"),
     (ACCOUNT + "    params: {team: x}\n" + MINIMAL, "5:20: accounts[0].params.team", "knows no such parameter"),
+    (OWL + "    params: {types: x}\n" + MINIMAL, "6:21: accounts[0].params.types", "did you mean type?"),
+    (OWL + "    params: {type: [a, b]}\n" + MINIMAL, "6:20: accounts[0].params.type", "write one value"),
+    (OWL + "    headers: {cookie: a=b}\n" + MINIMAL, "6:23: accounts[0].headers.cookie", "keep one of the two"),
+    (OWL + "    web_url: example.com\n" + MINIMAL, "6:14: accounts[0].web_url", "must begin with https://"),
+    (ACCOUNT + "    web_url: https://x\n" + MINIMAL, "5:14: accounts[0].web_url", "remove it"),
+    (OWL.replace("credentials: t", "type: cookie, credentials: 'a;b'") + MINIMAL, "5:48: accounts[0].authorization.credentials", "no cookie"),
+    (OWL.replace("{credentials: t}", "{type: cookie}") + MINIMAL, "5:20: accounts[0].authorization", "needs a token"),
+    (OWL.replace("owlmetry", "qualytics").replace("{", "{type: cookie, ") + MINIMAL, "5:27: accounts[0].authorization.type", "no cookie"),
+    (QUALITY + "    params: {trigger_type: [Manual, anomaly]}\n" + MINIMAL, "6:28: accounts[0].params.trigger_type", "Anomaly?"),
+    (QUALITY + "    params: {tag: []}\n" + MINIMAL, "6:19: accounts[0].params.tag", "or a list of them"),
+    (QUALITY + "    params: {size: many}\n" + MINIMAL, "6:20: accounts[0].params.size", "whole number"),
     (ACCOUNT + "    labels: {severity: x}\n" + MINIMAL, "5:24: accounts[0].labels.severity", "choose another name"),
     (ACCOUNT + "    headers: {'a b': x}\n" + MINIMAL, '5:22: accounts[0].headers["a b"]', "no name of a header"),
     (ACCOUNT + "    poll: {min_interval: 6m}\n" + MINIMAL, "5:26: accounts[0].poll.min_interval", "max_interval"),

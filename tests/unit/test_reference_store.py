@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bellwire.reference.settings import SetupError
-from bellwire.reference.store import DuplicateItemError, Inbox, NewItem, Selection, Store
+from bellwire.reference.store import DuplicateItemError, Inbox, NewItem, Selection, Store, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,3 +154,104 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
         Store(str(path))
     with pytest.raises(SetupError, match="cannot be used"):
         Store(str(tmp_path / "no" / "such" / "folder.db"))
+
+
+def test_a_facet_may_have_several_values_of_which_any_will_do(store: Store) -> None:
+    several = NewItem(id="a", created_at=NOON, body=b"{}", facets={"tag": ["x", 'y"]'], "type": "t"})
+    store.insert(ANN, [several, item("b", tag="z"), item("c")])
+
+    def found(**any_of: list[str]) -> set[str]:
+        return {each.id for each in store.page(ANN, Selection(any_of=any_of), 10, 0)}
+
+    assert found(tag=["x", "z"]) == {"a", "b"}
+    assert found(tag=['y"]']) == {"a"}
+    assert found(tag=["x"], type=["t", "u"]) == {"a"}
+    assert found(tag=["nothing"]) == found(other=["x"]) == set()
+
+
+def test_items_below_a_border_are_told_by_time_and_then_by_id(store: Store) -> None:
+    store.insert(ANN, [item("b"), item("c"), item("a"), item("z", -1)])
+    assert [each.id for each in store.below(ANN, ALL, 10)] == ["c", "b", "a", "z"]
+    assert [each.id for each in store.below(ANN, ALL, 2, (NOON, "c"))] == ["b", "a"]
+    assert [each.id for each in store.below(ANN, ALL, 2, (NOON, ""))] == ["z"]
+
+
+def test_a_mark_may_be_made_anew_and_taken_back(store: Store) -> None:
+    store.insert(ANN, [item("a"), item("b")])
+    later = NOON + timedelta(hours=1)
+    store.mark(ANN, "a", NOON)
+
+    kept, anew = store.mark(ANN, "a", later), store.mark(ANN, "a", later, anew=True)
+
+    assert kept is not None
+    assert anew is not None
+    assert (kept.read_at, anew.read_at, anew.marks) == (NOON, later, 3)
+    assert [each.id for each in store.page(ANN, Selection(read_only=True), 10, 0)] == ["a"]
+    taken_back = store.unmark(ANN, "a")
+    assert taken_back is not None
+    assert taken_back.read_at is None
+    assert store.count(ANN, UNREAD) == 2
+    assert store.unmark(ANN, "nobody") is None
+
+
+def test_an_item_is_found_by_its_id_in_its_own_inbox(store: Store) -> None:
+    store.insert(ANN, [item("a", team="x")])
+
+    found = store.get(ANN, "a")
+
+    assert found is not None
+    assert found.id == "a"
+    assert store.get(BOB, "a") is None
+    assert store.get(ANN, "b") is None
+    assert store.has(ANN, Selection(facets={"team": "x"}), "a")
+    assert not store.has(ANN, Selection(facets={"team": "y"}), "a")
+    assert not store.has(BOB, ALL, "a")
+
+
+def test_an_amended_item_keeps_its_place_and_its_read_state(store: Store) -> None:
+    store.insert(ANN, [item("a", team="x"), item("b")])
+    store.mark(ANN, "a", NOON)
+    before = store.get(ANN, "a")
+    store.amend(ANN, "a", b"{}", {"team": "y"})
+    after = store.get(ANN, "a")
+
+    assert before is not None
+    assert after is not None
+    assert (after.body, after.seq, after.read_at) == (b"{}", before.seq, before.read_at)
+    assert ids(store, ANN, Selection(facets={"team": "y"})) == ["a"]
+    assert ids(store, ANN, Selection(facets={"team": "x"})) == []
+
+
+def test_a_deleted_item_is_gone_from_its_own_inbox_alone(store: Store) -> None:
+    for inbox in (ANN, BOB):
+        store.insert(inbox, [item("a")])
+
+    assert store.delete(ANN, "a")
+    assert not store.delete(ANN, "a")
+    assert ids(store, ANN) == []
+    assert ids(store, BOB) == ["a"]
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_a_place_in_the_list_is_not_moved_by_what_comes_and_goes(store: Store, *, oldest_first: bool) -> None:
+    store.insert(ANN, [item("a"), item("b"), item("c", 5), item("d", -5)])
+    order = ["d", "a", "b", "c"] if oldest_first else ["c", "b", "a", "d"]
+
+    first = store.beyond(ANN, UNREAD, 2, oldest_first=oldest_first)
+    store.mark(ANN, first[0].id, NOON)
+    store.insert(ANN, [item("new", -9 if oldest_first else 9)])
+    place = (micros(first[-1].created_at), first[-1].seq)
+    rest = store.beyond(ANN, UNREAD, 9, place, oldest_first=oldest_first)
+
+    assert [found.id for found in (*first, *rest)] == order
+
+
+def test_one_event_watches_several_inboxes(store: Store) -> None:
+    with store.watch(ANN, BOB) as woken:
+        for inbox in (ANN, BOB):
+            woken.clear()
+            store.insert(inbox, [item("a")])
+            assert woken.is_set()
+        woken.clear()
+        store.insert(ANN_ELSEWHERE, [item("a")])
+        assert not woken.is_set()

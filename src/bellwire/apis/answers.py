@@ -77,6 +77,14 @@ def refusal(call: Call, status: int, headers: Mapping[str, str], wall: datetime)
     return SourceError(said, reason=reason)
 
 
+def web_page(call: Call, headers: Mapping[str, str], body: bytes) -> SourceError | None:
+    """Return an error if a success is a page for people: then some portal or login answered in the vendor's stead."""
+    kind = headers.get("Content-Type", "").lower()
+    if "html" in kind and body.lstrip()[:1] == b"<":
+        return _error(call, "answered by a web page", "web_page")
+    return None
+
+
 def stream_refusal(call: Call, status: int, headers: Mapping[str, str], wall: datetime) -> SourceError | None:
     """Return what an answer to opening a stream is to be raised as, None if it is a stream."""
     error = refusal(call, status, headers, wall)

@@ -40,9 +40,6 @@ class Call:
 class Dialect(Protocol):
     """One account's view of its vendor's API. Optional parts have a default here."""
 
-    PARAMS: ClassVar[frozenset[str]]
-    """The names that the account's ``params`` may have."""
-
     MARKS_PER_CALL: ClassVar[int] = 1
     """How many ids `mark` takes."""
 
@@ -54,11 +51,6 @@ class Dialect(Protocol):
 
     def __init__(self, account: AccountConfig) -> None:
         """Speak for this account."""
-
-    @classmethod
-    def faults(cls, account: AccountConfig) -> list[tuple[str, str]]:
-        """Return what is wrong with the account for this API: a path within it, and a message for people."""
-        ...
 
     def headers(self, wall: datetime) -> Mapping[str, str]:
         """Return what proves who we are, fresh for one request at ``wall``."""

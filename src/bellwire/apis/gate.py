@@ -22,18 +22,46 @@ _LONGEST = 300.0
 _LONGEST_WISH = 30 * 86_400.0  # a vendor's wish is obeyed, but nothing longer can be meant
 
 
+class VendorPause:
+    """The pause that a vendor asked for, of all who use the same login."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: datetime | None = None
+        self._times = 0  # in a row, without saying for how long
+
+    def left(self) -> float:
+        """Return the seconds that are left of it."""
+        return _left(self._until, self._clock)
+
+    def ask(self, wish: float | None) -> None:
+        """Wait for as long as the vendor wishes; where it does not say, longer each time."""
+        if wish is None:
+            if self.left():
+                return  # of many calls that were under way only the first counts
+            wish = min(_AFTER_LIMIT * 2**self._times, _LONGEST)
+            self._times = min(self._times + 1, 10)
+        until = self._clock.now() + timedelta(seconds=min(wish, _LONGEST_WISH))
+        self._until = max(until, self._until or until)
+
+    def succeeded(self) -> None:
+        """Take note that calls are answered again."""
+        self._times = 0
+
+
 class Gate:
     """Every call goes through `passage`; they wait together.
 
     After refused credentials the first call goes alone to see whether they are taken again, and the pause doubles while
-    they are not. After a rate limit all go on at the time that the vendor named.
+    they are not. After a rate limit all go on at the time that the vendor named, together with those of other gates that
+    share ``pause``.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, pause: VendorPause | None = None) -> None:
         self._clock = clock
-        self._shut_until: datetime | None = None
+        self._asked = pause or VendorPause(clock)
+        self._denied_until: datetime | None = None
         self._denials = 0
-        self._limits = 0
         self._one = asyncio.Lock()
 
     @asynccontextmanager
@@ -43,14 +71,15 @@ class Gate:
         try:
             yield
         except UnauthorizedError:
-            self._shut(_AFTER_DENIAL * 2**self._denials, denied=True)
+            self._denied()
             raise
         except RateLimitedError as error:
-            self._limited(error.retry_after)
+            self._asked.ask(error.retry_after)
             raise
         else:
             if not self._waiting():
-                self._denials = self._limits = 0
+                self._denials = 0
+                self._asked.succeeded()
         finally:
             if alone:
                 self._one.release()
@@ -75,21 +104,15 @@ class Gate:
         return max(self._waiting(), 0.0 if ration is None else ration.pause())
 
     def _waiting(self) -> float:
-        if self._shut_until is None:
-            return 0.0
-        return max(0.0, (self._shut_until - self._clock.now()).total_seconds())
+        return max(_left(self._denied_until, self._clock), self._asked.left())
 
-    def _limited(self, wish: float | None) -> None:
-        if wish is None:
-            if not self._waiting():  # of many calls that were under way only the first counts
-                self._shut(_AFTER_LIMIT * 2**self._limits)
-                self._limits = min(self._limits + 1, 10)
-            return
-        until = self._clock.now() + timedelta(seconds=min(wish, _LONGEST_WISH))
-        self._shut_until = max(until, self._shut_until or until)
-
-    def _shut(self, seconds: float, *, denied: bool = False) -> None:
-        if self._waiting() and denied:
+    def _denied(self) -> None:
+        if self._waiting():
             return  # this call was under way when another was refused
-        self._shut_until = self._clock.now() + timedelta(seconds=min(seconds, _LONGEST))
-        self._denials = min(self._denials + denied, 10)
+        pause = min(_AFTER_DENIAL * 2**self._denials, _LONGEST)
+        self._denied_until = self._clock.now() + timedelta(seconds=pause)
+        self._denials = min(self._denials + 1, 10)
+
+
+def _left(until: datetime | None, clock: Clock) -> float:
+    return 0.0 if until is None else max(0.0, (until - clock.now()).total_seconds())

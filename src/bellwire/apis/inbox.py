@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from bellwire.apis.answers import read_body, read_json, refusal, stream_refusal, translated
+from bellwire.apis.answers import read_body, read_json, refusal, stream_refusal, translated, web_page
 from bellwire.apis.gate import Gate
 from bellwire.apis.marking import Marking
 from bellwire.apis.ration import Rations
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bellwire.http import HttpPool
     from bellwire.model import MarkResult, Notification, Page
     from bellwire.ports import Clock
+
+_PLACE_UNKNOWN = frozenset({"http_400", "http_410", "http_412", "http_422"})  # may mean the id to resume from
 
 
 class HttpInbox:
@@ -50,8 +52,9 @@ class HttpInbox:
         self._account = account
         self._http = http
         self._clock = clock
-        self._gate = Gate(clock)
-        self._ration = (rations or Rations(clock)).of(account, dialect.POLLS_PER_MINUTE)
+        shared = rations or Rations(clock)
+        self._gate = Gate(clock, shared.pause_of(account))
+        self._ration = shared.of(account, dialect.POLLS_PER_MINUTE)
         self._timeout = account.http_config.timeout.total_seconds()
         self._stall_timeout = account.stream.stall_timeout.total_seconds()
 
@@ -75,7 +78,7 @@ class HttpInbox:
             message = "this API has no stream"
             raise StreamRefusedError(message, reason="no_stream")
         async with self._gate.passage():
-            response = await self._open(call)
+            response = await self._resume(call, self._dialect.stream(None))
         try:
             yield HttpStream(call, response, self._dialect, last_event_id)
         finally:
@@ -90,7 +93,8 @@ class HttpInbox:
             with translated(call):
                 async with asyncio.timeout(self._timeout), self._request(call) as response:
                     body = await read_body(call, response)
-            error = refusal(call, response.status, response.headers, self._clock.wall())
+            headers = response.headers
+            error = refusal(call, response.status, headers, self._clock.wall()) or web_page(call, headers, body)
             if isinstance(error, UnauthorizedError) and not self._dialect.refuses_account(
                 response.status, lenient(body)
             ):
@@ -98,6 +102,15 @@ class HttpInbox:
             if error is not None:
                 raise error
             return body
+
+    async def _resume(self, call: Call, anew: Call | None) -> aiohttp.ClientResponse:
+        """Open the stream where it was left, or anew where the vendor does not know that place any more."""
+        try:
+            return await self._open(call)
+        except StreamRefusedError as error:
+            if anew is None or anew == call or error.reason not in _PLACE_UNKNOWN:
+                raise
+        return await self._open(anew)
 
     async def _open(self, call: Call) -> aiohttp.ClientResponse:
         with translated(call):

@@ -8,7 +8,7 @@ The stream has no event names, ids or replay.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bellwire.apis.dialect import Call, Dialect
@@ -41,24 +41,11 @@ _LIMIT = 100  # the most that the vendor gives in one page
 class VisualLayer(Dialect):
     """The dialect of ``visual_layer``."""
 
-    PARAMS: ClassVar[frozenset[str]] = frozenset({"dataset_id"})
-
     def __init__(self, account: AccountConfig) -> None:
         self._authorization = account.authorization or Authorization()
         dataset = account.params.get("dataset_id")
         self._dataset_id = None if dataset is None else str(dataset)
         self._filter = () if self._dataset_id is None else (("dataset_id", self._dataset_id),)
-
-    @classmethod
-    def faults(cls, account: AccountConfig) -> list[tuple[str, str]]:
-        """Return what is wrong with the account's credentials: a whole key pair, a token, or nothing at all."""
-        given = account.authorization or Authorization()
-        if (given.api_key is None) != (given.api_secret is None):
-            missing = "api_key" if given.api_key is None else "api_secret"
-            return [(f"authorization.{missing}", "is missing: a key pair has both api_key and api_secret")]
-        if given.credentials is not None and given.api_key is not None:
-            return [("authorization", "has both a token and a key pair: remove one")]
-        return []
 
     def headers(self, wall: datetime) -> Mapping[str, str]:
         """Return the fixed token, or one minted for this request, or nothing (on premises)."""

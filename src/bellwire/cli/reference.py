@@ -79,6 +79,14 @@ class _Credential(click.ParamType[tuple[str, str]]):
     help="How long a stream may be silent.",
 )
 @click.option(
+    "--atp-polls-per-minute",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    metavar="N",
+    help="How often a user of ATP may poll; more is answered with 429.",
+)
+@click.option(
     "--faults",
     "faults_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -105,6 +113,7 @@ def reference(  # noqa: PLR0913 - one parameter an option
     keys: tuple[tuple[str, str], ...],
     no_auth: bool,
     keep_alive: float,
+    atp_polls_per_minute: int,
     faults_file: Path | None,
     traps: tuple[tuple[str, str], ...],
     ready_file: Path | None,
@@ -124,6 +133,7 @@ def reference(  # noqa: PLR0913 - one parameter an option
             store=store,
             auth=not no_auth,
             keep_alive=keep_alive,
+            atp_polls_per_minute=atp_polls_per_minute,
             faults=_faults(faults_file) if faults_file else (),
             traps=_traps(traps),
         )

@@ -15,7 +15,7 @@ LATER: dict[type[Section], frozenset[str]] = {
     schema.Config: frozenset(
         {"time_intervals", "inhibit_rules", "templates", "meta_receiver", "heartbeat", "tests"},
     ),
-    schema.AccountConfig: frozenset({"cancel_when_read", "alert_when_silent", "org_id", "web_url"}),
+    schema.AccountConfig: frozenset({"cancel_when_read", "alert_when_silent"}),
     schema.RouteConfig: frozenset(
         {"active_time_intervals", "mute_time_intervals", "muted", "suppress_repeats", "dedupe_by", "digest"},
     ),
@@ -25,7 +25,5 @@ LATER: dict[type[Section], frozenset[str]] = {
     schema.EmailConfig: _CHANNEL,
     schema.AppriseConfig: _CHANNEL,
 }
-
-APIS_LATER = frozenset({"qualytics", "owlmetry", "elan", "atp"})
 
 NOT_YET = "is not supported by this version yet; remove it"

@@ -86,8 +86,12 @@ class WebConfig(Section):
 
 
 class Authorization(Section):
-    """How an account proves who it is: a fixed token, or a key pair from which tokens are minted."""
+    """How an account proves who it is: a fixed token, or a key pair from which tokens are minted.
 
+    ``type`` is how the token is sent: as a header, or as the vendor's cookie where the vendor has one.
+    """
+
+    type: Literal["bearer", "cookie"] = "bearer"
     credentials: SecretStr | None = None
     api_key: SecretStr | None = None
     api_secret: SecretStr | None = None
@@ -125,6 +129,8 @@ class AccountConfig(Section):
     paused: bool = False
     params: dict[str, Any] = {}
     headers: dict[str, str] = {}
+    web_url: str | None = None  # where people look at what the vendor links to; owlmetry alone
+    org_id: str | None = None  # whose inbox it is, of the user's organisations; elan alone
     labels: dict[str, str] = {}
     stream: StreamConfig = StreamConfig()
     poll: PollConfig = PollConfig()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from bellwire import __version__
-from bellwire.reference import control
+from bellwire.reference import control, faults_control, traps_control
 from bellwire.reference.context import Context
 from bellwire.reference.faces import FACES
+from bellwire.reference.faults_applied import ApplyFaults
 from bellwire.reference.log import RecordRequests
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ Stands in for the notification inboxes of several vendors. Each vendor's API lie
 
 def create_app(settings: ReferenceSettings) -> FastAPI:
     """Build the application. Its store is open from now until its lifespan ends; SetupError if it cannot be opened."""
+    faults_control.check(settings.faults, {user.name for user in settings.users})
     context = Context.build(settings)
 
     @asynccontextmanager
@@ -44,10 +46,12 @@ def create_app(settings: ReferenceSettings) -> FastAPI:
         docs_url="/",
     )
     app.state.context = context
+    app.include_router(traps_control.router)
+    app.include_router(faults_control.router)
     app.include_router(control.router)
     for name, face in FACES.items():
         app.include_router(face.router, prefix=f"/{name}")
-    # A middleware sees every byte of every answer, streams included, so this is the place for faults. What is added
-    # later stands further out: the log comes last, to show what the client was told.
+    # What is added later stands further out: the log comes last, to show what the client was told.
+    app.add_middleware(ApplyFaults, context=context, faces=FACES)
     app.add_middleware(RecordRequests, log=context.log, faces=FACES)
     return app

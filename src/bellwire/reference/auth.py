@@ -29,6 +29,10 @@ class Credentials:
         """Return whose fixed token this is."""
         return self._tokens.get(token)
 
+    def user_of_key(self, api_key: str) -> str | None:
+        """Return whose API key this is."""
+        return self._keys[api_key][0] if api_key in self._keys else None
+
     def user_of_minted(self, token: str, issuer: str) -> str:
         """Return whose API key, named in the header's ``kid``, signed this JWT; RefusedError if none, or no longer."""
         try:

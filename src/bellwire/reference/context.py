@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
 
 from bellwire.reference.auth import Credentials
+from bellwire.reference.faults_standing import Faults
 from bellwire.reference.log import ENTRY, RequestLog
+from bellwire.reference.rates import Rates
 from bellwire.reference.store import Store
 from bellwire.reference.streams import Streams
+from bellwire.reference.traps import Traps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +26,12 @@ if TYPE_CHECKING:
     from bellwire.reference.store import NewItem, StoredItem
 
 
+SKEW: Final[ContextVar[timedelta]] = ContextVar("skew", default=timedelta())
+"""How fast the vendor's clock is for the request that is being answered."""
+
+
 def _wall() -> datetime:
-    return datetime.now(UTC)
+    return datetime.now(UTC) + SKEW.get()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,17 +43,23 @@ class Context:
     streams: Streams
     log: RequestLog
     credentials: Credentials
+    traps: Traps
+    faults: Faults
+    rates: Rates = field(default_factory=Rates)
     now: Callable[[], datetime] = field(default=_wall)
 
     @classmethod
     def build(cls, settings: ReferenceSettings) -> Context:
         """Open the store and all that goes with it."""
+        faults = Faults(settings.faults)
         return cls(
             settings=settings,
-            store=Store(settings.store_path),
+            store=Store(settings.store_path, faults),
+            faults=faults,
             streams=Streams(),
             log=RequestLog(settings.log_size),
             credentials=Credentials(settings.users),
+            traps=Traps(settings.traps),
         )
 
 

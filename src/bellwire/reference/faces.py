@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bellwire.reference import visual_layer
+from bellwire.reference import atp, elan, owlmetry, qualytics, visual_layer
 from bellwire.reference.context import Occasion
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 FACES: dict[str, Face] = {
     visual_layer.NAME: visual_layer,
+    qualytics.NAME: qualytics,
+    owlmetry.NAME: owlmetry,
+    elan.NAME: elan,
+    atp.NAME: atp,
 }
 """Each vendor's face by the name under which it is mounted."""
 
@@ -29,7 +33,7 @@ def emit(context: Context, inbox: Inbox, given: Sequence[Mapping[str, Json]], *,
     if inbox.user not in context.credentials.names:
         raise KeyError(inbox.user)
     face = FACES[inbox.api]
-    now = context.now()
+    now = context.now() + context.faults.skew(inbox.api, inbox.user)
     first = context.store.position + 1
     if complete:
         occasions = (Occasion(user=inbox.user, number=number, now=now) for number in range(first, first + len(given)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,9 +32,11 @@ _TICK = 0.1  # seconds, as uvicorn's own
 class _Server(uvicorn.Server):
     """uvicorn that leaves signals to the program, says when it is ready, and closes streams before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+    def __init__(self, config: uvicorn.Config, context: Context) -> None:
         super().__init__(config)
-        self._streams = streams
+        self._streams = context.streams
+        self._faults = context.faults
+        self._faults.reset = self.reset
         self._leaving = asyncio.Event()
         self.ready = asyncio.Event()
 
@@ -45,6 +48,15 @@ class _Server(uvicorn.Server):
         """Begin to end."""
         self.should_exit = True
         self._leaving.set()
+
+    def reset(self, client: tuple[str, int]) -> None:
+        """Reset the connection to a client."""
+        for connection in list(self.server_state.connections):
+            if connection.transport.get_extra_info("peername")[:2] == client:
+                # A linger of 0 seconds: what was not sent is thrown away, and the client is told of a reset, not an end.
+                connected = connection.transport.get_extra_info("socket")
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -61,6 +73,7 @@ class _Server(uvicorn.Server):
                 continue
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._faults.leaving.set()
         self._streams.close()
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
@@ -126,9 +139,10 @@ async def serving(
         lifespan="on",
         timeout_graceful_shutdown=_GRACE,
         server_header=False,
+        date_header=False,  # the vendor's clock may be off: the application dates its answers
         proxy_headers=False,
     )
-    server = _Server(config, context.streams)
+    server = _Server(config, context)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="reference server")
     try:
         await _ready(server, task)

@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bellwire.reference.traps import USUAL, Trap
+
+if TYPE_CHECKING:
+    from bellwire.reference.faults import AnyFault
 
 MEMORY = "memory"
 _FILE_SCHEME = "sqlite:///"
@@ -33,7 +39,9 @@ class ReferenceSettings:
 
     ``store`` is ``memory`` or ``sqlite:///PATH``. Without ``auth`` every call is made as the first user, who is called
     ``default`` if nobody is named. ``keep_alive`` is the pause in seconds before a silent stream says that it lives;
-    ``log_size`` is how many requests the log remembers.
+    ``log_size`` is how many requests the log remembers; ``traps`` are those that are on from the start.
+    ``faults`` are in force from the start, each for as long as it says. ``atp_polls_per_minute`` is what ATP allows a
+    user, None for no limit.
     """
 
     users: tuple[User, ...] = ()
@@ -41,6 +49,9 @@ class ReferenceSettings:
     auth: bool = True
     keep_alive: float = 15.0
     log_size: int = 10_000
+    atp_polls_per_minute: int | None = 60
+    traps: frozenset[Trap] = USUAL
+    faults: tuple[AnyFault, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.users and not self.auth:

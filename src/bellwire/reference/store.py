@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -50,6 +50,14 @@ _MARK = f"""
 UPDATE items SET read_at = coalesce(read_at, ?), marks = marks + 1 WHERE api = ? AND user = ? AND id = ?
 RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
+_MARK_ANEW = _MARK.replace("coalesce(read_at, ?)", "?")
+_UNMARK = f"""
+UPDATE items SET read_at = NULL WHERE api = ? AND user = ? AND id = ? RETURNING {_COLUMNS}
+"""  # noqa: S608 - as above
+
+_GET = f"SELECT {_COLUMNS} FROM items WHERE api = ? AND user = ? AND id = ?"  # noqa: S608 - as above
+_AMEND = "UPDATE items SET body = ?, facets = ? WHERE api = ? AND user = ? AND id = ?"
+_DELETE = "DELETE FROM items WHERE api = ? AND user = ? AND id = ?"
 
 
 class DuplicateItemError(Exception):
@@ -68,13 +76,13 @@ class Inbox:
 class NewItem:
     """An item to be added: ``body`` is the vendor's JSON object without its read state, made once.
 
-    ``facets`` are the values by which the vendor's list can be filtered.
+    ``facets`` are the values by which the vendor's list can be filtered; a facet may have several.
     """
 
     id: str
     created_at: datetime
     body: bytes
-    facets: Mapping[str, str] = field(default_factory=dict)
+    facets: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     read_at: datetime | None = None
 
 
@@ -92,16 +100,34 @@ class StoredItem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Which items of an inbox are meant; a facet that an item lacks matches no value."""
+    """Which items of an inbox are meant; a facet that an item lacks matches no value.
+
+    Of ``facets`` an item has these values, of ``any_of`` at least one of each.
+    """
 
     unread_only: bool = False
+    read_only: bool = False
     facets: Mapping[str, str] = field(default_factory=dict)
+    any_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class Delay(Protocol):
+    """Keeps young items from lists and counts, while streams have them at once."""
+
+    def arrived(self, inbox: Inbox, before: int) -> None:
+        """Take note of items that were added after position ``before``."""
+        ...
+
+    def listed_up_to(self, inbox: Inbox) -> int | None:
+        """Return the highest position that lists show, None for all."""
+        ...
 
 
 class Store:
     """The items of all inboxes; ``path`` None keeps them in memory. Raises SetupError if the file cannot be used."""
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self, path: str | None = None, delay: Delay | None = None) -> None:
+        self._delay = delay
         try:
             self._db = _connect(path)
         except sqlite3.Error as exc:
@@ -127,10 +153,10 @@ class Store:
                 inbox.api,
                 inbox.user,
                 item.id,
-                _micros(item.created_at),
+                micros(item.created_at),
                 orjson.dumps(item.facets).decode(),
                 item.body,
-                _micros(item.read_at) if item.read_at else None,
+                micros(item.read_at) if item.read_at else None,
             )
             for seq, item in enumerate(items, self._position + 1)
         ]
@@ -140,19 +166,69 @@ class Store:
         except sqlite3.IntegrityError as exc:
             message = "an item with this id is in the inbox already"
             raise DuplicateItemError(message) from exc
+        if self._delay is not None:
+            self._delay.arrived(inbox, self._position)
         self._position += len(rows)
         for watcher in self._watchers.get(inbox, ()):
             watcher.set()
 
-    def page(self, inbox: Inbox, selection: Selection, limit: int, offset: int) -> list[StoredItem]:
-        """Return items of the selection, newest first."""
-        where, values = _where(inbox, selection)
-        query = f"SELECT {_COLUMNS} FROM items WHERE {where} ORDER BY created_at DESC, seq DESC LIMIT ? OFFSET ?"  # noqa: S608 - fixed fragments; values are bound
+    def get(self, inbox: Inbox, item_id: str) -> StoredItem | None:
+        """Return one item, or None if the inbox has none of this id."""
+        rows = self._db.execute(_GET, (inbox.api, inbox.user, item_id)).fetchall()
+        return _items(rows)[0] if rows else None
+
+    def has(self, inbox: Inbox, selection: Selection, item_id: str) -> bool:
+        """Return whether the selection has this item."""
+        where, values = self._where(inbox, selection)
+        query = f"SELECT 1 FROM items WHERE {where} AND id = ?"  # noqa: S608 - fixed fragments; values are bound
+        return self._db.execute(query, (*values, item_id)).fetchone() is not None
+
+    def amend(self, inbox: Inbox, item_id: str, body: bytes, facets: Mapping[str, str]) -> None:
+        """Give an item another body and other facets; its place and its read state stay."""
+        self._db.execute(_AMEND, (body, orjson.dumps(facets).decode(), inbox.api, inbox.user, item_id))
+
+    def delete(self, inbox: Inbox, item_id: str) -> bool:
+        """Remove an item for good; return whether there was one."""
+        return self._db.execute(_DELETE, (inbox.api, inbox.user, item_id)).rowcount > 0
+
+    def page(
+        self, inbox: Inbox, selection: Selection, limit: int, offset: int, *, oldest_first: bool = False
+    ) -> list[StoredItem]:
+        """Return items of the selection, newest first unless the other way is wanted; a negative ``limit`` is none."""
+        where, values = self._where(inbox, selection)
+        way = "ASC" if oldest_first else "DESC"
+        query = f"SELECT {_COLUMNS} FROM items WHERE {where} ORDER BY created_at {way}, seq {way} LIMIT ? OFFSET ?"  # noqa: S608 - fixed fragments; values are bound
         return _items(self._db.execute(query, (*values, limit, offset)))
+
+    def below(
+        self, inbox: Inbox, selection: Selection, limit: int, border: tuple[datetime, str] | None = None
+    ) -> list[StoredItem]:
+        """Return items of the selection by (time of creation, id), the highest first: those below ``border``, if given."""
+        where, values = self._where(inbox, selection)
+        under = "" if border is None else "AND (created_at, id) < (?, ?)"
+        pair = () if border is None else (micros(border[0]), border[1])
+        query = f"SELECT {_COLUMNS} FROM items WHERE {where} {under} ORDER BY created_at DESC, id DESC LIMIT ?"  # noqa: S608 - as above
+        return _items(self._db.execute(query, (*values, *pair, limit)))
+
+    def beyond(
+        self,
+        inbox: Inbox,
+        selection: Selection,
+        limit: int,
+        place: tuple[int, int] | None = None,
+        *,
+        oldest_first: bool = False,
+    ) -> list[StoredItem]:
+        """Return items of the selection that stand behind a place, which is an item's `micros` and ``seq``."""
+        where, values = self._where(inbox, selection)
+        order, sign = ("ASC", ">") if oldest_first else ("DESC", "<")
+        behind = "" if place is None else f"AND (created_at, seq) {sign} (?, ?)"
+        query = f"SELECT {_COLUMNS} FROM items WHERE {where} {behind} ORDER BY created_at {order}, seq {order} LIMIT ?"  # noqa: S608 - fixed fragments; values are bound
+        return _items(self._db.execute(query, (*values, *(place or ()), limit)))
 
     def count(self, inbox: Inbox, selection: Selection) -> int:
         """Return how many items the selection has."""
-        where, values = _where(inbox, selection)
+        where, values = self._where(inbox, selection)
         count: int = self._db.execute(f"SELECT count(*) FROM items WHERE {where}", values).fetchone()[0]  # noqa: S608 - as above
         return count
 
@@ -160,29 +236,45 @@ class Store:
         """Return items after a sequence number, oldest first, at most ``limit`` unless it is negative."""
         return _items(self._db.execute(_SINCE, (inbox.api, inbox.user, position, limit)))
 
-    def mark(self, inbox: Inbox, item_id: str, now: datetime) -> StoredItem | None:
-        """Mark one item as read and return it, or None if the inbox has none of this id. The first time stays."""
-        rows = self._db.execute(_MARK, (_micros(now), inbox.api, inbox.user, item_id)).fetchall()
+    def mark(self, inbox: Inbox, item_id: str, now: datetime, *, anew: bool = False) -> StoredItem | None:
+        """Mark one item as read and return it, or None if the inbox has none of this id.
+
+        The time of the first mark stays, unless it is made ``anew``.
+        """
+        query = _MARK_ANEW if anew else _MARK
+        rows = self._db.execute(query, (micros(now), inbox.api, inbox.user, item_id)).fetchall()
+        return _items(rows)[0] if rows else None
+
+    def unmark(self, inbox: Inbox, item_id: str) -> StoredItem | None:
+        """Make one item unread again and return it, or None if the inbox has none of this id."""
+        rows = self._db.execute(_UNMARK, (inbox.api, inbox.user, item_id)).fetchall()
         return _items(rows)[0] if rows else None
 
     def mark_all(self, inbox: Inbox, selection: Selection, now: datetime) -> int:
         """Mark every unread item of the selection as read and return how many there were."""
-        where, values = _where(inbox, Selection(unread_only=True, facets=selection.facets))
+        where, values = self._where(inbox, replace(selection, unread_only=True))
         query = f"UPDATE items SET read_at = ?, marks = marks + 1 WHERE {where}"  # noqa: S608 - as above
-        return self._db.execute(query, (_micros(now), *values)).rowcount
+        return self._db.execute(query, (micros(now), *values)).rowcount
 
     @contextmanager
-    def watch(self, inbox: Inbox) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever items were added to the inbox; the caller clears it before it looks."""
+    def watch(self, *inboxes: Inbox) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever items were added to the inboxes; the caller clears it before it looks."""
         event = asyncio.Event()
-        self._watchers.setdefault(inbox, set()).add(event)
+        for inbox in inboxes:
+            self._watchers.setdefault(inbox, set()).add(event)
         try:
             yield event
         finally:
-            watchers = self._watchers[inbox]
-            watchers.remove(event)
-            if not watchers:
-                del self._watchers[inbox]
+            for inbox in inboxes:
+                watchers = self._watchers[inbox]
+                watchers.remove(event)
+                if not watchers:
+                    del self._watchers[inbox]
+
+    def _where(self, inbox: Inbox, selection: Selection) -> tuple[str, list[str | int]]:
+        where, values = _where(inbox, selection)
+        shown = self._delay.listed_up_to(inbox) if self._delay is not None else None
+        return (where, [*values]) if shown is None else (f"{where} AND seq <= ?", [*values, shown])
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -216,9 +308,15 @@ def _where(inbox: Inbox, selection: Selection) -> tuple[str, list[str]]:
     values = [inbox.api, inbox.user]
     if selection.unread_only:
         clauses.append("read_at IS NULL")
+    if selection.read_only:
+        clauses.append("read_at IS NOT NULL")
     for name, value in selection.facets.items():
         clauses.append("json_extract(facets, ?) = ?")
         values += [f'$."{name}"', value]
+    for name, several in selection.any_of.items():
+        marks = ", ".join("?" * len(several))
+        clauses.append(f"EXISTS (SELECT 1 FROM json_each(facets, ?) AS own WHERE own.value IN ({marks}))")  # noqa: S608 - as above
+        values += [f'$."{name}"', *several]
     return " AND ".join(clauses), values
 
 
@@ -236,7 +334,8 @@ def _items(rows: Iterable[tuple[Any, ...]]) -> list[StoredItem]:
     ]
 
 
-def _micros(moment: datetime) -> int:
+def micros(moment: datetime) -> int:
+    """Return a time as the store keeps it: microseconds since 1970."""
     return (moment - _EPOCH) // _MICROSECOND
 
 

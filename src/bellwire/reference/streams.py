@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from starlette.types import Receive, Scope, Send
 
-    from bellwire.reference.store import Inbox, Store, StoredItem
+    from bellwire.reference.store import Inbox, StoredItem
 
 _BATCH = 500  # items in one chunk at most: what a slow reader makes us hold
 
@@ -81,6 +82,23 @@ class Dialect:
     interval: float
 
 
+class Followed(Protocol):
+    """What a stream follows: the store, or a view of it."""
+
+    @property
+    def position(self) -> int:
+        """The sequence number of the newest item."""
+        ...
+
+    def since(self, inbox: Inbox, position: int, limit: int = -1) -> list[StoredItem]:
+        """Return items after a sequence number, oldest first."""
+        ...
+
+    def watch(self, inbox: Inbox) -> AbstractContextManager[asyncio.Event]:
+        """Give an event that is set whenever there is more."""
+        ...
+
+
 class EventStream(Response):
     """An answer that goes on until the client leaves or the stream is closed.
 
@@ -91,7 +109,7 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, store: Store, streams: Streams, inbox: Inbox, dialect: Dialect, *, after: int | None = None
+        self, store: Followed, streams: Streams, inbox: Inbox, dialect: Dialect, *, after: int | None = None
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]  # it has no end that could be told in advance
