@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bellwire.errors import BellwireError, RejectedError, SourceError
+from bellwire.errors import RejectedError, SourceError
 from bellwire.model import MarkOutcome, MarkResult
 from bellwire.ports import MarkRecord
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _BATCH = 100
 _INITIAL_BACKOFF = 1.0  # seconds
 _MAX_BACKOFF = 300.0
-_PAUSE_AFTER_ERROR = 1.0
+_PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again and again
 
 log = structlog.get_logger(__name__)
 
@@ -50,12 +50,16 @@ class Acknowledge:
 
     async def run(self) -> None:
         """Make read marks as they fall due, until cancelled. A mark that was cut off is made again: marks may be repeated."""
+        pauses = iter(_PAUSES_AFTER_ERROR)
         while True:
             try:
                 await self._turn()
-            except BellwireError as error:
-                log.error("acknowledge_failed", account=self._account.name, error=str(error))
-                await self._clock.sleep(_PAUSE_AFTER_ERROR)
+            except Exception:
+                # Whatever it is, it must end neither the account's marks nor the daemon.
+                log.exception("acknowledge_failed", account=self._account.name)
+                await self._clock.sleep(next(pauses, _PAUSES_AFTER_ERROR[-1]))
+            else:
+                pauses = iter(_PAUSES_AFTER_ERROR)
 
     async def _turn(self) -> None:
         self._work.clear()

@@ -21,6 +21,7 @@ from bellwire.apis.ration import Rations
 from bellwire.assembly import WIDTH, accounts_of, channels_of, mailbox_of, rulebook_of
 from bellwire.clock import SystemClock
 from bellwire.dispatch import Dispatch, Lane
+from bellwire.errors import LedgerError
 from bellwire.http import HttpPool
 from bellwire.intake import Intake
 from bellwire.ledger.ledger import Ledger
@@ -43,6 +44,7 @@ SEND_PATIENCE = 8.0
 """Seconds that sends under way may take after a stop; then they are left in doubt."""
 
 _LEDGER_PATIENCE = 1.0
+_UNWATCH_PATIENCE = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +88,7 @@ class App:
         self._services: dict[ChannelKey, Service] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
+        self._stopping = False
         self.metrics = Metrics()
         self._intake = Intake(ledger, ledger.clock, self.metrics, rulebook_of(config), {}, show=dry)
         self.view = DaemonView(self, ledger)
@@ -116,9 +119,8 @@ class App:
                 log.info("started", accounts=len(self._watches), channels=len(self._services))
                 await stop.wait()
                 log.info("stopping")
-                async with self._changing:
-                    housekeeping.cancel()
-                    await self._end()
+                housekeeping.cancel()
+                await self._end()
         log.info("stopped")
 
     async def reload(self) -> None:
@@ -131,6 +133,8 @@ class App:
         async with self._changing:
             try:
                 config = await asyncio.to_thread(self._reread)
+                if self._stopping:
+                    return
                 await self._apply(config)
             except Exception:
                 self.metrics.config_last_reload_successful.set(0)
@@ -165,7 +169,7 @@ class App:
             for key, plan in plans.items():
                 if not plan.paused and key not in self._services:
                     self._serve(key, plan, built[key], [task for other, task in ended if other == key])
-        self._leave(self._spawn(self._tidy([task for _, task in ended], list(plans), list(accounts)), "tidy"))
+        self._leave(self._spawn(self._tidy([task for _, task in ended]), "tidy"))
 
     def _is_outdated(self, key: ChannelKey, plans: dict[ChannelKey, ChannelPlan]) -> bool:
         return key not in plans or plans[key].paused or plans[key] != self._services[key].plan
@@ -185,7 +189,7 @@ class App:
         tasks = self._watches.pop(key).tasks
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        await asyncio.wait(tasks, timeout=_UNWATCH_PATIENCE)
 
     def _serve(self, key: ChannelKey, plan: ChannelPlan, channel: Channel, before: list[asyncio.Task[None]]) -> None:
         """Serve a channel, after whoever served it ``before`` has ended: two would take turns at missing work."""
@@ -205,15 +209,21 @@ class App:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _tidy(self, ended: list[asyncio.Task[None]], kept: list[ChannelKey], accounts: list[AccountKey]) -> None:
+    async def _tidy(self, ended: list[asyncio.Task[None]]) -> None:
         """Settle what is left of channels and accounts that are gone, once nothing of theirs is under way."""
         if ended:
             await asyncio.wait(ended)
-        if removed := await self._ledger.retire_channels(kept):
-            log.error("deliveries_dead", reason="channel_removed", deliveries=removed)
-        await self._ledger.release_abandoned_digests(accounts)
+        async with self._changing:  # what is gone is what is gone by now: another reload may have brought it back
+            config = self._config
+            try:
+                if removed := await self._ledger.retire_channels(list(channels_of(config))):
+                    log.error("deliveries_dead", reason="channel_removed", deliveries=removed)
+                await self._ledger.release_abandoned_digests(list(accounts_of(config)))
+            except LedgerError as error:
+                log.error("tidy_failed", error=str(error))
 
     async def _end(self) -> None:
+        self._stopping = True
         for watch in self._watches.values():
             for task in watch.tasks:
                 task.cancel()
@@ -226,7 +236,10 @@ class App:
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         assert self._group is not None
-        return self._group.create_task(work, name=name)
+        task = self._group.create_task(work, name=name)
+        if self._stopping:  # a reload was under way when the end came
+            task.cancel()
+        return task
 
     @asynccontextmanager
     async def _web(self, config: WebConfig) -> AsyncIterator[None]:

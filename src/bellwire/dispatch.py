@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bellwire.errors import BellwireError, DeliveryError, Verdict
+from bellwire.errors import DeliveryError, Verdict
 from bellwire.model import Envelope
 from bellwire.ports import Outcome, Start
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bellwire.ports import Channel, ChannelPolicy, Claim, Claims, Clock, DispatchLedger
 
 _LEASE_MARGIN = 10.0  # seconds between the end of the longest send and the end of its lease
-_PAUSE_AFTER_ERROR = 1.0
+_PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again and again
 _LINGER = 0.005  # seconds to wait for more free places
 _PLAIN_LENGTH = 2_000  # characters of a text in the plain form
 
@@ -82,12 +82,16 @@ class Dispatch:
     async def run(self) -> None:
         """Send until `stop`, and then until the sends under way have ended. Cancelled, it leaves them in doubt."""
         try:
+            pauses = iter(_PAUSES_AFTER_ERROR)
             while not self._stopping:
                 try:
                     await self._turn()
-                except BellwireError as error:
-                    log.error("dispatch_failed", channel=str(self._lane.policy.key), error=str(error))
-                    await self._clock.sleep(_PAUSE_AFTER_ERROR)
+                except Exception:
+                    # Whatever it is, it must end neither this lane nor the daemon.
+                    log.exception("dispatch_failed", channel=str(self._lane.policy.key))
+                    await self._clock.sleep(next(pauses, _PAUSES_AFTER_ERROR[-1]))
+                else:
+                    pauses = iter(_PAUSES_AFTER_ERROR)
             if self._sends:
                 await asyncio.wait(self._sends)
         finally:
@@ -129,17 +133,16 @@ class Dispatch:
         if self._stopping:
             await self._ledger.unclaim([claim.message.delivery_id for claim in claims.claims])
             return
+        bodies = [self._render(claim.message) if claim.body is None else claim.body for claim in claims.claims]
         starts = [
-            Start(
-                delivery_id=claim.message.delivery_id,
-                body=self._render(claim.message) if claim.body is None else claim.body,
-            )
-            for claim in claims.claims
+            Start(delivery_id=claim.message.delivery_id, body=body or b"")
+            for claim, body in zip(claims.claims, bodies, strict=True)
         ]
-        ours = await self._ledger.start(starts)
-        for claim, start, is_ours in zip(claims.claims, starts, ours, strict=True):
+        ours = await self._ledger.start(self._lane.policy, starts)
+        for claim, body, is_ours in zip(claims.claims, bodies, ours, strict=True):
             if is_ours:
-                task = asyncio.create_task(self._send(claim, start.body), name=f"send-{start.delivery_id}")
+                name = f"send-{claim.message.delivery_id}"
+                task = asyncio.create_task(self._send(claim, body), name=name)
                 self._sends.add(task)
                 task.add_done_callback(self._sent)
 
@@ -152,17 +155,26 @@ class Dispatch:
             # The ledger did not take the outcome: the lease will run out and the delivery be resolved as in doubt.
             log.error("outcome_unwritten", channel=str(self._lane.policy.key), error=repr(error))
 
-    def _render(self, message: Message) -> bytes:
-        """Return the channel's form of the message; the plain form where that cannot be made."""
+    def _render(self, message: Message) -> bytes | None:
+        """Return the channel's form of the message, the plain form where that cannot be made, None if neither can."""
         try:
             return self._lane.channel.render(message)
-        except Exception as error:  # noqa: BLE001 - whatever an alert's text provokes, the alert goes out
+        except Exception as error:
+            # Whatever an alert's text provokes, the alert goes out.
             self._metrics.render_errors.labels(receiver=message.receiver, channel=self._lane.label).inc()
-            log.error("render_failed", delivery=message.delivery_id, error=repr(error))
-            return self._lane.channel.render(_plain(message, f"{type(error).__name__}: this message could not be made"))
+            log.exception("render_failed", delivery=message.delivery_id)
+            plain = _plain(message, f"{type(error).__name__}: this message could not be made")
+        try:
+            return self._lane.channel.render(plain)
+        except Exception:
+            log.exception("render_failed", delivery=message.delivery_id, form="plain")
+            return None
 
-    async def _send(self, claim: Claim, body: bytes) -> None:
-        policy = self._lane.policy
+    async def _send(self, claim: Claim, body: bytes | None) -> None:
+        if body is None:
+            error = DeliveryError("no message could be made", verdict=Verdict.MESSAGE_FAULT, reason="render_failed")
+            await self._settle(failure_outcome(error, claim, self._lane.policy, self._clock.now(), 0.0))
+            return
         envelope = Envelope(
             delivery_id=claim.message.delivery_id,
             attempt=claim.attempts + 1,
@@ -171,9 +183,11 @@ class Dispatch:
             doubtful=claim.doubtful,
             remote=claim.remote,
         )
-        outcome = await self._attempt(claim, envelope)
+        await self._settle(await self._attempt(claim, envelope))
+
+    async def _settle(self, outcome: Outcome) -> None:
         # Once it is handed over, the ledger writes the outcome even if this task is cancelled.
-        (settled,) = await self._ledger.settle(policy, [outcome])
+        (settled,) = await self._ledger.settle(self._lane.policy, [outcome])
         self._count(outcome, settled.latencies)
 
     async def _attempt(self, claim: Claim, envelope: Envelope) -> Outcome:
@@ -212,13 +226,21 @@ class Dispatch:
 
 
 def _success(envelope: Envelope, receipt: Receipt) -> Outcome:
-    return Outcome(delivery_id=envelope.delivery_id, detail=receipt.detail, remote=receipt.remote)
+    return Outcome(
+        delivery_id=envelope.delivery_id, attempt=envelope.attempt, detail=receipt.detail, remote=receipt.remote
+    )
 
 
 def failure_outcome(error: DeliveryError, claim: Claim, policy: ChannelPolicy, now: datetime, chance: float) -> Outcome:
     """Decide what becomes of a delivery after a failed attempt. ``chance`` is from 0 to 1 (full jitter)."""
     outcome = Outcome(
-        delivery_id=claim.message.delivery_id, verdict=error.verdict, reason=error.reason, detail=str(error)
+        delivery_id=claim.message.delivery_id,
+        attempt=claim.attempts + 1,
+        verdict=error.verdict,
+        reason=error.reason,
+        detail=str(error),
+        # That this attempt did not arrive says nothing of the one before it.
+        doubtful=claim.doubtful or error.verdict is Verdict.IN_DOUBT,
     )
     if error.permanent:
         return replace(outcome, dead=True)

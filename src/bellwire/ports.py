@@ -187,11 +187,13 @@ class Outcome:
     """What came of an attempt. ``verdict`` None is success; ``due_at`` is when to try again, where it will be tried again."""
 
     delivery_id: str
+    attempt: int
     verdict: Verdict | None = None
     reason: str = ""
     detail: str = ""
     due_at: datetime | None = None
     dead: bool = False
+    doubtful: bool = False  # this attempt, or one before it, may have arrived
     blocked_until: datetime | None = None  # the whole channel
     remote: str = ""
 
@@ -292,12 +294,16 @@ class DispatchLedger(Protocol):
         """Take at most ``limit`` due deliveries of a channel, with membership frozen, under a lease."""
         ...
 
-    async def start(self, starts: Sequence[Start]) -> list[bool]:
-        """Write attempts before they are made; False where the claim was lost meanwhile: do not send."""
+    async def start(self, policy: ChannelPolicy, starts: Sequence[Start]) -> list[bool]:
+        """Write attempts before they are made, under a new lease; False where the claim was lost meanwhile: do not send."""
         ...
 
     async def settle(self, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> list[Settled]:
-        """Write outcomes: obligations, alert states and read marks follow in the same transaction."""
+        """Write outcomes: obligations, alert states and read marks follow in the same transaction.
+
+        A success is taken even after its lease has run out: it is the truth. A failure is taken only if no later attempt
+        has begun.
+        """
         ...
 
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:

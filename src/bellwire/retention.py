@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bellwire.errors import LedgerError
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -27,9 +29,15 @@ class Retention:
     async def run(self) -> None:
         """Strip what is old every hour, until cancelled."""
         while True:
-            stripped = 0
-            while some := await self._ledger.strip_contents(self._clock.now() - self._keep):
-                stripped += some
-            if stripped:
-                log.info("contents_stripped", alerts=stripped)
+            try:
+                await self._round()
+            except LedgerError as error:
+                log.error("retention_failed", error=str(error))
             await self._clock.sleep(_PAUSE)
+
+    async def _round(self) -> None:
+        stripped = 0
+        while some := await self._ledger.strip_contents(self._clock.now() - self._keep):
+            stripped += some
+        if stripped:
+            log.info("contents_stripped", alerts=stripped)

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bellwire import __version__
+from bellwire.errors import LedgerError
 from bellwire.ledger import auditing, reading
 from bellwire.model import SourceState
 from bellwire.web.view import MAX_STORIES
@@ -59,6 +60,7 @@ class DaemonView:
     def __init__(self, daemon: Daemon, ledger: Ledger) -> None:
         self._daemon = daemon
         self._ledger = ledger
+        self._auditing = asyncio.Lock()
         self._started_at = ledger.clock.wall()
 
     async def overview(self) -> Answer:
@@ -97,8 +99,9 @@ class DaemonView:
         return await self._ledger.ask(lambda connection: reading.list_deliveries(connection, state, limit))
 
     async def audit(self) -> Answer:
-        """Return the balance."""
-        return await self._ledger.ask(auditing.audit_ledger)
+        """Return the balance. One at a time: each reads the whole ledger."""
+        async with self._auditing:
+            return await self._ledger.ask(auditing.audit_ledger)
 
     async def readiness(self) -> list[str]:
         """Return why Bellwire is not ready, a sentence each."""
@@ -131,12 +134,15 @@ class DaemonView:
         return (not troubles or self._ledger.trouble is not None) and not self.stuck()
 
     async def _ledger_troubles(self) -> list[str]:
+        if trouble := self._ledger.trouble:  # asking again would only lengthen its queue
+            return [f"the ledger cannot write: {trouble.error}"]
         try:
             async with asyncio.timeout(_LEDGER_PATIENCE):
                 await self._ledger.ping()
         except TimeoutError:
-            trouble = self._ledger.trouble
-            return [f"the ledger cannot write: {trouble.error}" if trouble else "the ledger takes too long to write"]
+            return ["the ledger takes too long to write"]
+        except LedgerError as error:
+            return [f"the ledger cannot write: {error}"]
         return []
 
     def _account(self, account: AccountConfig, source: Source) -> Answer:

@@ -6,9 +6,10 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
-from bellwire.errors import LedgerInUseError, Verdict
+from bellwire.errors import LedgerError, LedgerInUseError, Verdict
 from bellwire.ledger import auditing, reading
 from bellwire.ledger.ledger import Ledger
 from bellwire.model import DeliveryKind, DeliveryState, MarkOutcome, MarkPolicy, MarkResult, Suppression, Via
@@ -25,18 +26,23 @@ async def take(ledger: Ledger, policy: ChannelPolicy | None = None, limit: int =
     return list((await ledger.claim(policy or a_policy(), limit)).claims)
 
 
-async def begin(ledger: Ledger, claims: list[Claim], body: bytes = b"body") -> list[bool]:
-    return await ledger.start(
-        [Start(delivery_id=claim.message.delivery_id, body=claim.body or body) for claim in claims]
-    )
+async def begin(
+    ledger: Ledger, claims: list[Claim], body: bytes = b"body", policy: ChannelPolicy | None = None
+) -> list[bool]:
+    starts = [Start(delivery_id=claim.message.delivery_id, body=claim.body or body) for claim in claims]
+    return await ledger.start(policy or a_policy(), starts)
+
+
+def outcome_of(claim: Claim, **values: Any) -> Outcome:
+    return Outcome(delivery_id=claim.message.delivery_id, attempt=claim.attempts + 1, **values)
 
 
 async def send(ledger: Ledger, policy: ChannelPolicy | None = None, **outcome: Any) -> list[Claim]:
     """Take what is due, attempt it, and record the same outcome for each."""
     policy = policy or a_policy()
     claims = await take(ledger, policy)
-    await begin(ledger, claims)
-    await ledger.settle(policy, [Outcome(delivery_id=claim.message.delivery_id, **outcome) for claim in claims])
+    await begin(ledger, claims, policy=policy)
+    await ledger.settle(policy, [outcome_of(claim, **outcome) for claim in claims])
     return claims
 
 
@@ -96,6 +102,13 @@ async def test_an_arrival_that_cannot_be_written_harms_no_other(ledger: Ledger) 
     )
     assert [isinstance(answer, Exception) for answer in answers] == [False, False, True, False, False, False]
     assert await states(ledger) == {"in_flight": 5}
+
+
+async def test_a_statement_that_can_never_run_fails_alone_and_stops_nobody(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="claim_deliveries failed"):
+        await ledger.claim(a_policy(), 2**70)
+    assert len(ids(await ledger.record([an_arrival(PAGER)]))) == 1
+    assert ledger.trouble is None
 
 
 async def test_a_payload_that_json_cannot_hold_is_kept_as_near_as_can_be(ledger: Ledger) -> None:
@@ -215,7 +228,7 @@ async def test_the_body_of_the_first_attempt_is_kept_for_the_others(ledger: Ledg
     await begin(ledger, claims, b"another body")
     await ledger.settle(
         a_policy(),
-        [Outcome(delivery_id=claims[0].message.delivery_id, verdict=Verdict.RETRY, reason="x", due_at=clock.now())],
+        [outcome_of(claims[0], verdict=Verdict.RETRY, reason="x", due_at=clock.now())],
     )
     (again,) = await take(ledger)
     assert again.body == b"body"
@@ -231,7 +244,7 @@ async def test_a_dead_delivery_makes_its_alert_dead_and_leaves_it_unread(ledger:
 
 async def test_a_time_out_after_sending_leaves_the_delivery_in_doubt(ledger: Ledger, clock: FakeClock) -> None:
     await ledger.record([an_arrival(PAGER)])
-    await send(ledger, verdict=Verdict.IN_DOUBT, reason="timeout", due_at=clock.now())
+    await send(ledger, verdict=Verdict.IN_DOUBT, reason="timeout", due_at=clock.now(), doubtful=True)
     (claim,) = await take(ledger)
     assert claim.doubtful
 
@@ -239,7 +252,7 @@ async def test_a_time_out_after_sending_leaves_the_delivery_in_doubt(ledger: Led
 async def test_a_lease_that_ran_out_leaves_a_started_delivery_in_doubt(ledger: Ledger, clock: FakeClock) -> None:
     await ledger.record([an_arrival(PAGER), an_arrival(PAGER)])
     first, _never_started = await take(ledger, a_policy(lease=30))
-    await begin(ledger, [first])
+    await begin(ledger, [first], policy=a_policy(lease=30))
     await clock.advance(29)
     assert await take(ledger) == []
     await clock.advance(1)
@@ -254,6 +267,45 @@ async def test_a_claim_that_was_lost_meanwhile_is_not_sent(ledger: Ledger, clock
     await ledger.unclaim([claim.message.delivery_id for claim in claims])
     assert await begin(ledger, claims) == [False]
     await clock.advance(0)
+
+
+async def test_a_claim_whose_lease_ran_out_cannot_be_started(ledger: Ledger, clock: FakeClock) -> None:
+    await ledger.record([an_arrival(PAGER)])
+    stalled = await take(ledger, a_policy(lease=30))
+    await clock.advance(30)
+    assert await begin(ledger, stalled) == [False]
+    assert await begin(ledger, await take(ledger)) == [True]
+
+
+async def test_a_lane_is_told_when_the_lease_of_a_lost_claim_ends(ledger: Ledger, clock: FakeClock) -> None:
+    await ledger.record([an_arrival(PAGER)])
+    await take(ledger, a_policy(lease=30))
+    asked = await ledger.claim(a_policy(), 10)
+    assert (asked.claims, asked.next_due) == ((), clock.now() + timedelta(seconds=30))
+
+
+async def test_a_success_is_taken_even_after_its_lease(ledger: Ledger, clock: FakeClock) -> None:
+    await ledger.record([an_arrival(PAGER)])
+    (slow,) = await take(ledger)
+    await begin(ledger, [slow])
+    await clock.advance(100)
+    (again,) = await take(ledger)  # another has it now
+    await ledger.settle(a_policy(), [outcome_of(slow)])
+    assert await states(ledger) == {"delivered": 1}
+    assert await begin(ledger, [again]) == [False]
+
+
+async def test_a_failure_is_not_taken_once_a_later_attempt_has_begun(ledger: Ledger, clock: FakeClock) -> None:
+    await ledger.record([an_arrival(PAGER)])
+    (slow,) = await take(ledger)
+    await begin(ledger, [slow])
+    await clock.advance(100)
+    (again,) = await take(ledger)
+    await begin(ledger, [again])
+    await ledger.settle(a_policy(), [outcome_of(slow, verdict=Verdict.MESSAGE_FAULT, reason="http_400", dead=True)])
+    assert await states(ledger) == {"in_flight": 1}
+    await ledger.settle(a_policy(), [outcome_of(again)])
+    assert await states(ledger) == {"delivered": 1}
 
 
 async def test_what_was_given_back_is_due_at_once(ledger: Ledger) -> None:
@@ -272,8 +324,8 @@ async def test_retry_after_holds_for_the_whole_channel(ledger: Ledger, clock: Fa
     claims = await take(ledger, limit=1)
     await begin(ledger, claims)
     until = clock.now() + timedelta(seconds=20)
-    outcome = Outcome(
-        delivery_id=claims[0].message.delivery_id,
+    outcome = outcome_of(
+        claims[0],
         verdict=Verdict.RETRY,
         reason="http_429",
         due_at=until,
@@ -293,8 +345,8 @@ async def test_a_channel_at_fault_is_probed_by_one_delivery_at_a_time(ledger: Le
     claims = await take(ledger, policy, limit=1)
     for pause in (1, 2, 4):
         await begin(ledger, claims)
-        outcome = Outcome(
-            delivery_id=claims[0].message.delivery_id,
+        outcome = outcome_of(
+            claims[0],
             verdict=Verdict.CHANNEL_FAULT,
             reason="http_401",
             due_at=clock.now(),
@@ -307,7 +359,7 @@ async def test_a_channel_at_fault_is_probed_by_one_delivery_at_a_time(ledger: Le
         assert len(claims) == 1
         assert await take(ledger, policy) == []  # one probe at a time
     await begin(ledger, claims)
-    await ledger.settle(policy, [Outcome(delivery_id=claims[0].message.delivery_id)])
+    await ledger.settle(policy, [outcome_of(claims[0])])
     assert len(await take(ledger, policy)) == 2
 
 
@@ -317,14 +369,37 @@ async def test_five_failures_in_a_row_open_the_breaker(ledger: Ledger, clock: Fa
         claims = await take(ledger, limit=1)
         assert len(claims) == 1
         await begin(ledger, claims)
-        outcome = Outcome(
-            delivery_id=claims[0].message.delivery_id, verdict=Verdict.RETRY, reason="http_500", due_at=clock.now()
-        )
+        outcome = outcome_of(claims[0], verdict=Verdict.RETRY, reason="http_500", due_at=clock.now())
         await ledger.settle(a_policy(), [outcome])
     assert await take(ledger) == []
     (channel,) = await ledger.ask(reading.read_channels)
     assert channel["broken_since"] is not None
     assert channel["last_error"].startswith("http_500")
+
+
+async def test_what_was_under_way_when_the_breaker_opened_is_no_further_evidence(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    await ledger.record([an_arrival(PAGER) for _ in range(64)])
+    policy = a_policy(initial_backoff=1, max_backoff=300)
+    claims = await take(ledger, policy, limit=64)
+    await begin(ledger, claims)
+    failed = [outcome_of(claim, verdict=Verdict.RETRY, reason="http_503", due_at=clock.now()) for claim in claims[:32]]
+    await ledger.settle(policy, failed)
+    assert (await ledger.claim(policy, 10)).next_due == clock.now() + timedelta(seconds=1)
+    await ledger.settle(policy, [outcome_of(claim) for claim in claims[32:]])
+    assert len(await take(ledger, policy)) == 32  # it works again
+
+
+async def test_a_pause_that_was_asked_for_holds_though_another_send_succeeds(ledger: Ledger, clock: FakeClock) -> None:
+    await ledger.record([an_arrival(PAGER) for _ in range(3)])
+    first, second = await take(ledger, limit=2)
+    await begin(ledger, [first, second])
+    until = clock.now() + timedelta(seconds=20)
+    asked = outcome_of(first, verdict=Verdict.RETRY, reason="http_429", due_at=until, blocked_until=until)
+    await ledger.settle(a_policy(), [asked, outcome_of(second)])
+    blocked = await ledger.claim(a_policy(), 10)
+    assert (blocked.claims, blocked.next_due) == ((), until)
 
 
 async def test_a_rate_limit_lets_no_more_through_than_its_bucket_holds(ledger: Ledger, clock: FakeClock) -> None:
@@ -358,6 +433,20 @@ async def test_what_waited_too_long_behind_a_rate_limit_goes_out_as_digests(ledg
         (DeliveryKind.ALERT, 1),
     ]
     assert await states(ledger) == {"delivered": 10}
+
+
+async def test_late_groups_go_out_in_digests_too(ledger: Ledger, clock: FakeClock) -> None:
+    policy = a_policy(rate=RateLimit(per_second=1, burst=1, max_delay=30), max_alerts=5)
+    recorded = [
+        ids(await ledger.record([grouped(PAGER, key=f"g{number}", wait=0) for _ in range(2)])) for number in range(4)
+    ]
+    await clock.advance(31)
+    (first,) = await send(ledger, policy)
+    assert [alert.id for alert in first.message.alerts] == recorded[0] + recorded[1]  # a third group would not fit
+    assert (first.message.kind, first.message.group_key) == (DeliveryKind.DIGEST, "")
+    await clock.advance(1)
+    await send(ledger, policy)
+    assert await states(ledger) == {"delivered": 8}
 
 
 async def test_what_a_channel_left_for_later_attempts_comes_back(ledger: Ledger) -> None:
@@ -404,11 +493,11 @@ async def test_a_group_waits_for_company_and_goes_out_as_one_message(ledger: Led
 async def test_a_groups_next_message_waits_behind_the_one_under_way(ledger: Ledger, clock: FakeClock) -> None:
     await ledger.record([grouped(PAGER, wait=0)])
     claims = await take(ledger, a_policy(lease=3600))
-    await begin(ledger, claims)
+    await begin(ledger, claims, policy=a_policy(lease=3600))
     later = ids(await ledger.record([grouped(PAGER, wait=0)]))
     await clock.advance(600)
     assert await take(ledger) == []
-    await ledger.settle(a_policy(), [Outcome(delivery_id=claims[0].message.delivery_id)])
+    await ledger.settle(a_policy(), [outcome_of(claims[0])])
     assert await take(ledger) == []  # group_interval counts from the message just sent
     await clock.advance(60)
     (claim,) = await take(ledger)
@@ -420,9 +509,7 @@ async def test_a_group_goes_on_when_a_message_of_it_is_dead(ledger: Ledger) -> N
     claims = await take(ledger)
     await begin(ledger, claims)
     await ledger.record([grouped(PAGER, wait=0)])
-    dead = Outcome(
-        delivery_id=claims[0].message.delivery_id, verdict=Verdict.MESSAGE_FAULT, reason="http_400", dead=True
-    )
+    dead = outcome_of(claims[0], verdict=Verdict.MESSAGE_FAULT, reason="http_400", dead=True)
     await ledger.settle(a_policy(), [dead])
     assert len(await take(ledger)) == 1
 
@@ -496,7 +583,7 @@ async def test_an_item_that_is_unread_again_long_after_its_mark_is_noted_once_as
     for _ in range(2):
         await ledger.known(VISION, [arrival.alert.upstream_id])
     story = await ledger.ask(lambda connection: reading.explain_alert(connection, alert_id))
-    assert [event["kind"] for event in story["events"]] == ["reopened"]
+    assert [event["kind"] for event in orjson.loads(orjson.dumps(story))["events"]] == ["reopened"]
     assert await take(ledger) == []
     assert await due(ledger) == []
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bellwire.demo.receivers.http import Reply, WebhookReceiver
 from harness import API, USER, Daemon, an_account, eventually, to_pager, unread, upstream_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bellwire.reference.serve import ReferenceServer
@@ -120,3 +123,57 @@ async def test_a_paused_receiver_keeps_what_waits_for_it(
         await daemon.start()
         await pager.wait_for(2)
         assert set(upstream_ids(pager.messages)) == set(emitted)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep the daemon from writing, as a full disk would."""
+    connection = sqlite3.connect(folder / "ledger.db", isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+
+
+async def test_a_ledger_that_cannot_write_stops_everything_but_loses_nothing(
+    server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
+) -> None:
+    async with Daemon(tmp_path, to_pager(server, pager)) as daemon:
+        await daemon.streaming()
+        with locked(tmp_path):
+            emitted = server.emit(API, USER, [{} for _ in range(20)])
+            await daemon.wait_for_log(lambda line: line.get("event") == "ledger_cannot_write")
+            status, reasons = await daemon.get("/-/ready")
+            assert status == 503
+            assert "the ledger cannot write" in reasons
+            assert pager.messages == []
+        await eventually(lambda: unread(server) == [])
+        assert upstream_ids(pager.messages) == dict.fromkeys(emitted, 1)
+
+
+async def test_sigterm_ends_it_though_the_ledger_cannot_write(
+    server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
+) -> None:
+    async with Daemon(tmp_path, to_pager(server, pager)) as daemon:
+        await daemon.streaming()
+        with locked(tmp_path):
+            server.emit(API, USER, [{}])
+            await daemon.wait_for_log(lambda line: line.get("event") == "ledger_cannot_write")
+            async with asyncio.timeout(10):
+                assert await daemon.terminate() == 0
+
+
+async def test_a_locked_ledger_is_refused_at_the_start(
+    server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
+) -> None:
+    async with Daemon(tmp_path, to_pager(server, pager)) as daemon:
+        await daemon.streaming()
+        await daemon.terminate()
+        with locked(tmp_path):
+            await daemon.start()
+            assert await daemon.exit_code() == 1
+        assert "database is locked" in daemon.output.decode()
+        await daemon.start()
+        await daemon.streaming()

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +238,28 @@ async def test_a_send_that_is_cut_off_is_in_doubt(ledger: Ledger, clock: FakeClo
     await clock.advance(100)  # the lease runs out
     (claim,) = (await ledger.claim(a_policy(), 1)).claims
     assert claim.doubtful
+
+
+async def test_a_message_that_cannot_even_be_made_plainly_is_dead_and_harms_no_other(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    class Helpless(ScriptedChannel):
+        def render(self, message: Message) -> bytes:
+            if message.alerts[0].title == "bad":
+                raise ValueError(message.delivery_id)
+            return super().render(message)
+
+    channel = Helpless()
+    async with dispatching(ledger, clock, metrics, channel):
+        await ledger.record([an_arrival(PAGER, alert=an_alert(title="bad")), an_arrival(PAGER)])
+        await settled(ledger, {"dead": 1, "delivered": 1})
+    assert len(channel.messages) == 1
+
+
+def test_an_attempt_that_may_have_arrived_stays_in_doubt_through_later_failures() -> None:
+    doubtful = replace(a_claim(1), doubtful=True)
+    outcome = failure_outcome(DeliveryError("503", reason="http_503"), doubtful, a_policy(), NOW, 1.0)
+    assert outcome.doubtful
 
 
 # --- what becomes of a failure, as a pure function -------------------------------------------------------------------

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,48 @@ def test_traps_are_switched_as_they_are_told() -> None:
         traps = call("GET", f"{url}/control/traps")
     assert (traps["owlmetry.millisecond_cursor"], traps["owlmetry.limit_coerced"]) == (True, False)
     assert (traps["owlmetry.strange_id_breaks"], traps["qualytics.empty_array_marks_all"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["- {kind: server_errors, status: 502, lasts: 3600}", '[{"kind": "server_errors", "status": 502}]'],
+)
+def test_faults_of_a_file_are_in_force_from_the_start(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text(text)
+    with running("--user", "ann=ann-token", "--faults", str(file)) as (_, url):
+        (fault,) = call("GET", f"{url}/control/faults")["faults"]
+        assert (fault["fault"]["kind"], fault["fault"]["status"]) == ("server_errors", 502)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            call("GET", f"{url}/visual_layer/api/v1/notifications")
+    with caught.value as answer:
+        assert answer.code == 502
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("- {kind: server_errors, statu: 502}", "0.server_errors.statu"),
+        ("- {kind: earthquake}", "earthquake"),
+        ("- {kind: buffer, user: carol}", "no such user: carol"),
+        ("- {kind: buffer, api: pager}", "no such API: pager"),
+        ("{", "cannot be read"),
+        ("", "tuple"),
+    ],
+)
+def test_a_file_of_wrong_faults_exits_2_with_a_reason(tmp_path: Path, text: str, complaint: str) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text(text)
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*COMMAND, "--user", "ann=t", "--listen", "127.0.0.1:0", "--faults", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

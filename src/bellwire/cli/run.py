@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import structlog
 from bellwire.cli.errors import configured, reread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from bellwire.app import App
     from bellwire.cli.notify import ServiceManager
@@ -43,7 +43,7 @@ def run(option: str | None, dry: bool) -> None:  # noqa: FBT001 - click's way
     configure_logs(config.global_.log_format, config.global_.log_level)
     try:
         with (
-            _throwaway_ledger(url) if dry else _same(url) as ledger_url,
+            _throwaway_ledger() if dry else nullcontext(url) as ledger_url,
             asyncio.Runner(loop_factory=_loop()) as runner,
         ):
             runner.run(_serve(config, ledger_url, lambda: reread(option), dry=dry))
@@ -66,7 +66,10 @@ async def _serve(config: Config, url: str, reread: Callable[[], Config], *, dry:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    async with opened(config, url, reread=reread, dry=dry) as app:
+    async with AsyncExitStack() as stack:
+        app = await _unless(stop, stack.enter_async_context(opened(config, url, reread=reread, dry=dry)))
+        if app is None:
+            return
         companions = [asyncio.create_task(_feed_watchdog(app, manager)), asyncio.create_task(_reload(app, manager))]
         try:
             await app.run(stop, lambda: manager.ready(_status(app)))
@@ -75,6 +78,18 @@ async def _serve(config: Config, url: str, reread: Callable[[], Config], *, dry:
         finally:
             for companion in companions:
                 companion.cancel()
+
+
+async def _unless(stop: asyncio.Event, opening: Coroutine[None, None, App]) -> App | None:
+    """Return what is being opened, or None if the end comes first: a ledger that cannot write is not waited for."""
+    task, stopped = asyncio.ensure_future(opening), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+        return None
+    return task.result()
 
 
 async def _reload(app: App, manager: ServiceManager) -> None:
@@ -126,11 +141,6 @@ def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @contextmanager
-def _throwaway_ledger(_url: str) -> Iterator[str]:
+def _throwaway_ledger() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="bellwire-dry-") as folder:
         yield f"sqlite:///{Path(folder) / 'ledger.db'}"
-
-
-@contextmanager
-def _same(url: str) -> Iterator[str]:
-    yield url

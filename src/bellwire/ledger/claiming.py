@@ -6,13 +6,15 @@ limit goes out as digests.
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, and_, bindparam, select
+from sqlalchemy import Integer, and_, bindparam, func, select
 
 from bellwire.ledger.alerts import alerts_of
+from bellwire.ledger.settling import advance_group
 from bellwire.ledger.tables import (
     CLAIMABLE,
     SENDING,
@@ -39,6 +41,12 @@ _EXPIRED = select(deliveries.c.id).where(
     deliveries.c.channel_id == bindparam("channel"),
     deliveries.c.lease_until <= bindparam("now", type_=Instant),
 )
+_FIRST_LEASE = (
+    select(deliveries.c.lease_until)
+    .where(SENDING, deliveries.c.channel_id == bindparam("channel"))
+    .order_by(deliveries.c.lease_until)
+    .limit(1)
+)
 _HEADS = (
     select(deliveries)
     .where(CLAIMABLE, deliveries.c.channel_id == bindparam("channel"))
@@ -63,9 +71,9 @@ def recover(tx: Transaction, questions: Sequence[None]) -> list[int]:
 
 def unclaim(tx: Transaction, batches: Sequence[Sequence[str]]) -> list[None]:
     """Give back claims of ours that were never started."""
-    ids = [delivery_id for batch in batches for delivery_id in batch]
-    mine = select(deliveries.c.id).where(deliveries.c.id.in_(ids), SENDING, deliveries.c.owner == tx.owner)
-    _release(tx, list(tx.connection.execute(mine).scalars()))
+    for some in in_chunks([delivery_id for batch in batches for delivery_id in batch]):
+        mine = select(deliveries.c.id).where(deliveries.c.id.in_(some), SENDING, deliveries.c.owner == tx.owner)
+        _release(tx, list(tx.connection.execute(mine).scalars()))
     return [None] * len(batches)
 
 
@@ -80,8 +88,9 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
     channel_id = tx.channel_id(policy.key)
     channel = tx.connection.execute(_CHANNEL, {"key": channel_id}).one()
     _expire_leases(tx, channel_id)
-    if channel.blocked_until is not None and channel.blocked_until > tx.now:
-        return Claims(next_due=channel.blocked_until)
+    held = max((moment for moment in (channel.blocked_until, channel.probe_at) if moment), default=tx.now)
+    if held > tx.now:
+        return Claims(next_due=held)
     if channel.broken_since is not None:  # one probe at a time
         limit = 0 if _sending(tx, channel_id) else 1
     bucket = _Bucket(policy.rate, channel, tx.now) if policy.rate else None
@@ -96,7 +105,12 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
         _take(tx, policy, due)
     if bucket:
         bucket.spend(tx, channel_id, len(due))
-    return Claims(claims=_claims(tx, policy, due, channel.remote), next_due=_next_due(tx, later, bucket))
+    wake = _next_due(tx, later, bucket)
+    if not due:
+        # Whoever has a claim may be gone: then the end of its lease is what there is to wait for.
+        lease = tx.connection.execute(_FIRST_LEASE, {"channel": channel_id}).scalar_one_or_none()
+        wake = min((moment for moment in (wake, lease) if moment), default=None)
+    return Claims(claims=_claims(tx, policy, due, channel.remote), next_due=wake)
 
 
 def _next_due(tx: Transaction, later: datetime | None, bucket: _Bucket | None) -> datetime | None:
@@ -154,28 +168,43 @@ def _merge_late(tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: 
     """Put what waited longer than the rate limit's ``max_delay`` together, for each message that may be sent now."""
     assert policy.rate is not None
     late_before = tx.now - timedelta(seconds=policy.rate.max_delay)
-    lone_and_late = and_(
+    late = and_(
         CLAIMABLE,
         deliveries.c.channel_id == channel_id,
         deliveries.c.due_at < late_before,
-        deliveries.c.group_key == "",
-        deliveries.c.kind == DeliveryKind.ALERT,
+        deliveries.c.kind.in_([DeliveryKind.ALERT, DeliveryKind.GROUP]),
         deliveries.c.attempts == 0,
+        deliveries.c.parts == 1,
     )
-    order = deliveries.c.due_at, deliveries.c.id
     for _ in range(limit):
-        query = select(deliveries.c.id).where(lone_and_late).order_by(*order).limit(policy.max_alerts)
-        rows = tx.connection.execute(query.with_for_update(skip_locked=True)).all()
+        query = select(deliveries).where(late).order_by(deliveries.c.due_at, deliveries.c.id).limit(policy.max_alerts)
+        rows = _that_fit(tx, tx.connection.execute(query.with_for_update(skip_locked=True)).all(), policy.max_alerts)
         if len(rows) <= 1:
             return
-        first, *others = [row.id for row in rows]
-        tx.connection.execute(deliveries.update().where(deliveries.c.id == first).values(kind=DeliveryKind.DIGEST))
-        tx.connection.execute(
-            obligations.update().where(obligations.c.delivery_id.in_(others)).values(delivery_id=first)
-        )
-        merged = {"state": DeliveryState.MERGED, "finished_at": tx.now, "reason": f"merged into {first}"}
-        tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(others)).values(merged))
-        tx.move("deliveries", DeliveryState.PENDING, DeliveryState.MERGED, len(others))
+        first, *others = rows
+        digest = {"kind": DeliveryKind.DIGEST, "group_key": "", "group_labels": {}, "open": False}
+        tx.connection.execute(deliveries.update().where(deliveries.c.id == first.id).values(digest))
+        ids = [row.id for row in others]
+        for some in in_chunks(ids):
+            into_digest = obligations.update().where(obligations.c.delivery_id.in_(some))
+            tx.connection.execute(into_digest.values(delivery_id=first.id))
+            merged = {"state": DeliveryState.MERGED, "finished_at": tx.now, "reason": f"merged into {first.id}"}
+            tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(merged))
+        tx.move("deliveries", DeliveryState.PENDING, DeliveryState.MERGED, len(ids))
+        for row in rows:
+            if row.group_key:
+                advance_group(tx, row, sent=True)  # the digest is the group's message
+
+
+def _that_fit(tx: Transaction, rows: Sequence[AnyRow], limit: int) -> list[AnyRow]:
+    """Return the first of these deliveries, as many as together have at most ``limit`` members."""
+    sizes: dict[str, int] = {}
+    for some in in_chunks([row.id for row in rows]):
+        counted = select(obligations.c.delivery_id, func.count().label("members"))
+        query = counted.where(obligations.c.delivery_id.in_(some)).group_by(obligations.c.delivery_id)
+        sizes |= {row.delivery_id: row.members for row in tx.connection.execute(query)}
+    sums = itertools.accumulate(sizes.get(row.id, 0) for row in rows)
+    return [row for row, members in zip(rows, sums, strict=True) if members <= limit]
 
 
 def _move_members(tx: Transaction, old: str, new: str, alert_ids: Sequence[str]) -> None:
@@ -232,7 +261,8 @@ class _Bucket:
     def __init__(self, rate: RateLimit, channel: AnyRow, now: datetime) -> None:
         self._rate = rate
         self._now = now
-        elapsed = (now - channel.tokens_at).total_seconds() if channel.tokens_at else math.inf
+        # A clock that was set back while nothing ran must not block the channel for as long.
+        elapsed = max(0.0, (now - channel.tokens_at).total_seconds()) if channel.tokens_at else math.inf
         before = channel.tokens if channel.tokens is not None else float(rate.burst)
         self._tokens = min(float(rate.burst), before + elapsed * rate.per_second) if elapsed < math.inf else before
         # What adding up fractions loses must not cost a token its turn.

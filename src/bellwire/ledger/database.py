@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,13 @@ class Database:
     reader: Engine
     exclusive: bool
     lock: int | None = None
+    readers: list[sqlite3.Connection] = field(default_factory=list)  # all that were ever opened: few
+
+    def interrupt(self) -> None:
+        """End the questions that are being answered."""
+        for connection in self.readers:
+            with suppress(sqlite3.ProgrammingError):  # it is closed
+                connection.interrupt()
 
     def close(self) -> None:
         """Close readers, then the writer (which empties the write-ahead log), then let others in."""
@@ -58,7 +65,9 @@ def open_database(url: str) -> Database:
         writer = _sqlite_writer(path)
         with _translated(path):
             _migrate(writer, path)
-        return Database(writer=writer, reader=_sqlite_reader(path), exclusive=True, lock=lock)
+        readers: list[sqlite3.Connection] = []
+        reader = _sqlite_reader(path, readers)
+        return Database(writer=writer, reader=reader, exclusive=True, lock=lock, readers=readers)
     except BaseException:
         os.close(lock)
         raise
@@ -70,7 +79,7 @@ def open_for_reading(url: str) -> Engine:
     if not path.exists():
         msg = f"{path}: there is no ledger yet: `bellwire run` makes one"
         raise LedgerUnusableError(msg)
-    reader = _sqlite_reader(path)
+    reader = _sqlite_reader(path, [])
     with _translated(path), reader.connect() as connection:
         version = _version(connection)
     if version != HEAD:
@@ -129,14 +138,15 @@ def _sqlite_writer(path: Path) -> Engine:
     return engine
 
 
-def _sqlite_reader(path: Path) -> Engine:
+def _sqlite_reader(path: Path, opened: list[sqlite3.Connection]) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=1.0)
         connection.execute("PRAGMA query_only=ON")
+        opened.append(connection)
         return connection
 
     return create_engine(
-        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=2, max_overflow=0, hide_parameters=True
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=3, max_overflow=0, hide_parameters=True
     )
 
 

@@ -62,7 +62,9 @@ class Ledger:
             last = last_id(connection)
         context = Context(clock=clock, ids=Ids(last), owner=secrets.token_hex(8))
         self._writer = Writer(database.writer, context, self._committed)
+        # People's questions may take long: what intake asks has a thread of its own.
         self._readers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger-reader")
+        self._lookups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-lookup")
 
     @classmethod
     async def open(cls, url: str, make_clock: Callable[[datetime | None], Clock]) -> Ledger:
@@ -79,16 +81,20 @@ class Ledger:
         except BaseException:
             database.close()
             raise
-        if database.exclusive:
-            doubtful = await ledger._writer.run(claiming.recover, None)
-            if doubtful:
+        try:
+            if database.exclusive and (doubtful := await ledger._writer.run(claiming.recover, None)):
                 log.warning("deliveries_in_doubt", deliveries=doubtful)
+        except BaseException:
+            await ledger.close(1.0)
+            raise
         return ledger
 
     async def close(self, patience: float = 5.0) -> None:
         """Write what waits, for at most ``patience`` seconds, and close the database."""
         await self._writer.close(patience)
-        await asyncio.to_thread(self._readers.shutdown)
+        for pool in (self._readers, self._lookups):
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._database.interrupt()
         await asyncio.to_thread(self._database.close)
 
     @property
@@ -106,7 +112,9 @@ class Ledger:
         """Return those of the ids that are recorded; note those that came back unread after our mark."""
         before = self.clock.now() - _LISTING_TAKES
         query = recording.reopened_query(account, upstream_ids, before)
-        rows = await self.ask(lambda connection: connection.execute(query).all())
+        loop = asyncio.get_running_loop()
+        reader = self._database.reader
+        rows = await loop.run_in_executor(self._lookups, answer, reader, lambda reading: reading.execute(query).all())
         if reopened := [row.alert_id for row in rows if row.alert_id is not None]:
             await self._writer.run(recording.note_reopened, reopened)
         return {row.upstream_id for row in rows}
@@ -147,9 +155,9 @@ class Ledger:
         """Give back claims that were never started."""
         await self._writer.run(claiming.unclaim, delivery_ids)
 
-    async def start(self, starts: Sequence[Start]) -> list[bool]:
+    async def start(self, policy: ChannelPolicy, starts: Sequence[Start]) -> list[bool]:
         """Write attempts before they are made."""
-        return await self._writer.run(settling.start_attempts, starts)
+        return await self._writer.run(settling.start_attempts, (policy, starts))
 
     async def settle(self, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> list[Settled]:
         """Write outcomes."""
@@ -157,7 +165,10 @@ class Ledger:
 
     async def retire_channels(self, kept: Collection[ChannelKey]) -> int:
         """Let what waits for any channel but these die as ``channel_removed``; return how many deliveries did."""
-        return await self._writer.run(retiring.retire_channels, kept)
+        removed = 0
+        while some := await self._writer.run(retiring.retire_channels, kept):
+            removed += some
+        return removed
 
     def work(self, channel: ChannelKey) -> asyncio.Event:
         """Return the event that says that the channel may have work."""

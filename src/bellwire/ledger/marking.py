@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from bellwire.ledger.tables import PENDING, read_marks
+from bellwire.ledger.transaction import in_chunks
 from bellwire.model import MarkOutcome, MarkState
 from bellwire.ports import DueMark, DueMarks
 
@@ -40,8 +41,10 @@ def insert_marks(tx: Transaction, marks: Sequence[dict[str, Any]]) -> None:
     """Owe these marks (alert_id, account_id, upstream_id); one that is owed or made already stays as it is."""
     if not marks:
         return
-    ids = [mark["alert_id"] for mark in marks]
-    known = set(tx.connection.execute(select(read_marks.c.alert_id).where(read_marks.c.alert_id.in_(ids))).scalars())
+    known: set[str] = set()
+    for some in in_chunks([mark["alert_id"] for mark in marks]):
+        query = select(read_marks.c.alert_id).where(read_marks.c.alert_id.in_(some))
+        known.update(tx.connection.execute(query).scalars())
     fixed = {"state": MarkState.PENDING, "due_at": tx.now, "attempts": 0}
     if new := [mark | fixed for mark in marks if mark["alert_id"] not in known]:
         tx.connection.execute(read_marks.insert(), new)

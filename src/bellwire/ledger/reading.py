@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
 from bellwire.ledger.alerts import HEAD_COLUMNS, WITH_ACCOUNT
 from bellwire.ledger.tables import (
+    DEAD,
+    WAITING,
     accounts,
     alert_contents,
     alert_events,
@@ -24,7 +26,7 @@ from bellwire.ledger.tables import (
     totals,
 )
 from bellwire.ledger.transaction import in_chunks
-from bellwire.model import ChannelKey, DeliveryState, Severity
+from bellwire.model import DeliveryState, Severity
 from bellwire.routing.record import load
 
 if TYPE_CHECKING:
@@ -65,7 +67,9 @@ def list_deliveries(connection: Connection, state: DeliveryState | None, limit: 
         .limit(limit)
     )
     if state is not None:
-        query = query.where(deliveries.c.state == state)
+        # In the words of an index, where there is one: what is finished well may be any number.
+        served = {DeliveryState.DEAD: DEAD, DeliveryState.PENDING: WAITING, DeliveryState.SENDING: WAITING}
+        query = query.where(served.get(state, true()), deliveries.c.state == state)
     return [_delivery(row) for row in connection.execute(query)]
 
 
@@ -75,7 +79,7 @@ def read_channels(connection: Connection) -> list[Answer]:
         select(
             deliveries.c.channel_id, func.count().label("waiting"), func.min(deliveries.c.created_at).label("oldest")
         )
-        .where(deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.SENDING]))
+        .where(WAITING)
         .group_by(deliveries.c.channel_id)
     )
     counts = {row.channel_id: row for row in connection.execute(waiting)}
@@ -88,24 +92,10 @@ def read_channels(connection: Connection) -> list[Answer]:
             "waiting_since": counts[row.id].oldest if row.id in counts else None,
             "failures": row.failures,
             "broken_since": row.broken_since,
-            "blocked_until": row.blocked_until,
+            "blocked_until": max((at for at in (row.blocked_until, row.probe_at) if at), default=None),
             "last_error": row.last_error,
         }
         for row in connection.execute(select(channels).order_by(channels.c.receiver, channels.c.kind, channels.c.name))
-    ]
-
-
-def waiting_by_channel(connection: Connection) -> list[tuple[ChannelKey, int]]:
-    """Return the channels that deliveries wait for, with their number."""
-    query = (
-        select(channels.c.receiver, channels.c.kind, channels.c.name, func.count().label("waiting"))
-        .join(deliveries, deliveries.c.channel_id == channels.c.id)
-        .where(deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.SENDING]))
-        .group_by(channels.c.receiver, channels.c.kind, channels.c.name)
-    )
-    return [
-        (ChannelKey(receiver=row.receiver, kind=row.kind, name=row.name), row.waiting)
-        for row in connection.execute(query)
     ]
 
 
@@ -117,7 +107,7 @@ def read_source_events(connection: Connection, limit: int) -> list[Answer]:
         .order_by(source_events.c.id.desc())
         .limit(limit)
     )
-    return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+    return [_plain(row) for row in connection.execute(query)]
 
 
 def explain(connection: Connection, reference: str, limit: int) -> list[Answer]:
@@ -149,8 +139,13 @@ def explain_alert(connection: Connection, alert_id: str) -> Answer:
         "obligations": owed,
         "deliveries": _deliveries_of(connection, [each["delivery_id"] for each in owed]),
         "read_mark": _marks(connection, [alert_id]).get(alert_id),
-        "events": [dict(each._mapping) for each in connection.execute(events.order_by(alert_events.c.id))],  # noqa: SLF001 - as above
+        "events": [_plain(each) for each in connection.execute(events.order_by(alert_events.c.id))],
     }
+
+
+def _plain(row: AnyRow) -> Answer:
+    """Return the columns by name. The names that rows have are texts of SQLAlchemy's own, which JSON refuses."""
+    return {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def _brief(row: AnyRow) -> Answer:

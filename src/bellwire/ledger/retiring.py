@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from bellwire.ledger.settling import Changes
-from bellwire.ledger.tables import channels, deliveries
+from bellwire.ledger.tables import WAITING, channels, deliveries
 from bellwire.model import ChannelKey, DeliveryState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bellwire.ledger.transaction import Transaction
+    from bellwire.ledger.types import AnyRow
 
 REASON = "channel_removed"
 
+_BATCH = 500  # bounds the transaction: others wait for it
+
 
 def retire_channels(tx: Transaction, questions: Sequence[Collection[ChannelKey]]) -> list[int]:
-    """Let what waits for any channel but these die; return how many deliveries did."""
+    """Let some of what waits for any channel but these die; return how many deliveries did: 0 once none is left."""
     return [_retire(tx, set(kept)) for kept in questions]
 
 
@@ -31,8 +34,13 @@ def _retire(tx: Transaction, kept: set[ChannelKey]) -> int:
     ]
     if not gone:
         return 0
-    waiting = select(deliveries).where(deliveries.c.channel_id.in_(gone), deliveries.c.state == DeliveryState.PENDING)
-    rows = tx.connection.execute(waiting).all()
+    rows: list[AnyRow] = []
+    for channel_id in gone:
+        pending = deliveries.c.state == DeliveryState.PENDING
+        waiting = select(deliveries).where(WAITING, deliveries.c.channel_id == channel_id, pending)
+        rows += tx.connection.execute(waiting.limit(_BATCH - len(rows))).all()
+        if len(rows) == _BATCH:
+            break
     changes = Changes(tx)
     for row in rows:
         changes.kill(row, REASON)

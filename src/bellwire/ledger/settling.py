@@ -14,6 +14,7 @@ from bellwire.ledger.marking import insert_marks
 from bellwire.ledger.tables import (
     SENDING,
     UNFINISHED,
+    WAITING,
     accounts,
     alerts,
     attempts,
@@ -24,6 +25,7 @@ from bellwire.ledger.tables import (
     obligations,
 )
 from bellwire.ledger.transaction import in_chunks
+from bellwire.ledger.types import Instant
 from bellwire.model import AccountKey, AlertState, DeliveryState, ObligationState
 from bellwire.ports import Settled
 from bellwire.states import may_mark, settle
@@ -31,6 +33,8 @@ from bellwire.states import may_mark, settle
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Select
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
@@ -45,7 +49,12 @@ BREAKER_THRESHOLD = 5
 _START = (
     deliveries.update()
     .where(deliveries.c.id == bindparam("key"))
-    .values(attempts=bindparam("to_attempts"), doubtful=True, first_attempt_at=bindparam("to_first_attempt_at"))
+    .values(
+        attempts=bindparam("to_attempts"),
+        doubtful=True,
+        first_attempt_at=bindparam("to_first_attempt_at"),
+        lease_until=bindparam("to_lease_until"),
+    )
 )
 _END_ATTEMPT = (
     attempts.update()
@@ -104,54 +113,63 @@ _OWED = (
 )
 _CHANNEL = select(channels).where(channels.c.id == bindparam("key"))
 _CLAIMED = select(deliveries).where(
-    SENDING, deliveries.c.id.in_(bindparam("keys", expanding=True)), deliveries.c.owner == bindparam("owner")
+    SENDING,
+    deliveries.c.id.in_(bindparam("keys", expanding=True)),
+    deliveries.c.owner == bindparam("owner"),
+    deliveries.c.lease_until > bindparam("now", type_=Instant),
 )
+_UNSETTLED = select(deliveries).where(WAITING, deliveries.c.id.in_(bindparam("keys", expanding=True)))
 _MEMBERS = select(obligations.c.alert_id).where(obligations.c.delivery_id.in_(bindparam("keys", expanding=True)))
 _DROP_BODIES = delivery_bodies.delete().where(delivery_bodies.c.delivery_id.in_(bindparam("keys", expanding=True)))
 
 
-def start_attempts(tx: Transaction, batches: Sequence[Sequence[Start]]) -> list[list[bool]]:
-    """Write an attempt and the frozen body for each; False where the claim is no longer ours."""
-    ids = [start.delivery_id for batch in batches for start in batch]
-    mine = {row.id: row for row in _claimed(tx, ids)}
-    starts = [start for batch in batches for start in batch if start.delivery_id in mine]
-    if starts:
-        numbers = {start.delivery_id: mine[start.delivery_id].attempts + 1 for start in starts}
-        tx.connection.execute(
-            _START,
-            [
+def start_attempts(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Start]]]) -> list[list[bool]]:
+    """Write an attempt and the frozen body for each, under a new lease; False where the claim is no longer ours."""
+    ids = [start.delivery_id for _, starts in batches for start in starts]
+    mine = {row.id: row for row in _select(tx, _CLAIMED, ids, owner=tx.owner, now=tx.now)}
+    begun: list[dict[str, Any]] = []
+    bodies: list[dict[str, Any]] = []
+    for policy, starts in batches:
+        for start in starts:
+            if start.delivery_id not in mine:
+                continue
+            row = mine[start.delivery_id]
+            begun.append(
                 {
-                    "key": each,
-                    "to_attempts": number,
-                    "to_first_attempt_at": mine[each].first_attempt_at or tx.now,
+                    "key": row.id,
+                    "to_attempts": row.attempts + 1,
+                    "to_first_attempt_at": row.first_attempt_at or tx.now,
+                    "to_lease_until": tx.now + timedelta(seconds=policy.lease),
                 }
-                for each, number in numbers.items()
-            ],
-        )
-        tx.connection.execute(
-            attempts.insert(),
-            [{"delivery_id": each, "n": number, "started_at": tx.now} for each, number in numbers.items()],
-        )
-        if new := [start for start in starts if mine[start.delivery_id].attempts == 0]:
-            tx.connection.execute(
-                delivery_bodies.insert(), [{"delivery_id": start.delivery_id, "body": start.body} for start in new]
             )
-    return [[start.delivery_id in mine for start in batch] for batch in batches]
+            if row.attempts == 0:
+                bodies.append({"delivery_id": row.id, "body": start.body})
+    if begun:
+        tx.connection.execute(_START, begun)
+        made = [{"delivery_id": row["key"], "n": row["to_attempts"], "started_at": tx.now} for row in begun]
+        tx.connection.execute(attempts.insert(), made)
+    if bodies:
+        tx.connection.execute(delivery_bodies.insert(), bodies)
+    return [[start.delivery_id in mine for start in starts] for _, starts in batches]
 
 
 def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Outcome]]]) -> list[list[Settled]]:
     """Write the outcomes of attempts, and all that follows: obligations, alerts, read marks, the channel, the group."""
     ids = [outcome.delivery_id for _, outcomes in batches for outcome in outcomes]
-    mine = {row.id: row for row in _claimed(tx, ids)}
+    unsettled = {row.id: row for row in _select(tx, _UNSETTLED, ids)}
     changes = Changes(tx)
     by_channel: dict[ChannelKey, tuple[ChannelPolicy, list[Outcome]]] = {}
     for policy, outcomes in batches:
-        ours = [outcome for outcome in outcomes if outcome.delivery_id in mine]
-        for outcome in ours:
-            changes.add(outcome, mine[outcome.delivery_id])
-        by_channel.setdefault(policy.key, (policy, []))[1].extend(ours)
-    for policy, ours in by_channel.values():
-        _update_channel(tx, policy, ours)
+        counted = by_channel.setdefault(policy.key, (policy, []))[1]
+        for outcome in outcomes:
+            row = unsettled.get(outcome.delivery_id)
+            # A success is the truth, whoever has the delivery now; a failure is news only of the last attempt.
+            if row is not None and (outcome.verdict is None or outcome.attempt == row.attempts):
+                changes.add(outcome, row)
+                counted.append(outcome)
+                del unsettled[outcome.delivery_id]
+    for policy, counted in by_channel.values():
+        _update_channel(tx, policy, counted)
         tx.due_channels.add(policy.key)
     changes.write()
     latencies = changes.settle_alerts()
@@ -161,11 +179,8 @@ def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequ
     ]
 
 
-def _claimed(tx: Transaction, ids: Sequence[str]) -> list[AnyRow]:
-    rows: list[AnyRow] = []
-    for some in in_chunks(ids):
-        rows.extend(tx.connection.execute(_CLAIMED, {"keys": some, "owner": tx.owner}))
-    return rows
+def _select(tx: Transaction, query: Select[Any], ids: Sequence[str], **values: Any) -> list[AnyRow]:
+    return [row for some in in_chunks(ids) for row in tx.connection.execute(query, {"keys": some} | values)]
 
 
 class Changes:
@@ -186,14 +201,14 @@ class Changes:
         self._attempts.append(
             {
                 "key": outcome.delivery_id,
-                "number": row.attempts,
+                "number": outcome.attempt,
                 "to_ended_at": now,
                 "to_outcome": outcome.verdict or "sent",
                 "to_reason": outcome.reason or None,
                 "to_detail": outcome.detail or None,
             }
         )
-        self._finish(row, state, outcome.reason, due_at=outcome.due_at, doubtful=outcome.verdict == Verdict.IN_DOUBT)
+        self._finish(row, state, outcome.reason, due_at=outcome.due_at, doubtful=outcome.doubtful)
 
     def kill(self, row: AnyRow, reason: str) -> None:
         """Gather what it changes that a waiting delivery can never be sent."""
@@ -236,7 +251,7 @@ class Changes:
             # What was sent will not be sent again; what died is kept whole.
             connection.execute(_DROP_BODIES, {"keys": some})
         for row, sent in self._grouped:
-            _advance_group(self._tx, row, sent=sent)
+            advance_group(self._tx, row, sent=sent)
 
     def settle_alerts(self) -> dict[str, list[float]]:
         """Bring the alerts of finished deliveries to the state that their obligations say, and owe their read marks.
@@ -276,7 +291,7 @@ def _owed(tx: Transaction, delivery_ids: Sequence[str]) -> Iterator[tuple[str, l
             yield alert_id, list(of_alert)
 
 
-def _advance_group(tx: Transaction, row: AnyRow, *, sent: bool) -> None:
+def advance_group(tx: Transaction, row: AnyRow, *, sent: bool) -> None:
     """Let the next delivery of the group go, no sooner than the group's interval after what was sent."""
     if sent:
         key = {"channel_id": row.channel_id, "group_key": row.group_key}
@@ -303,7 +318,7 @@ def _update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[O
     """Open or close the channel's breaker, and keep what the other side asked of all of the channel."""
     channel_id = tx.channel_id(policy.key)
     row = tx.connection.execute(_CHANNEL, {"key": channel_id}).one()
-    before = _ChannelState(row.failures, row.blocked_until, row.broken_since, row.last_error, row.remote)
+    before = _ChannelState(row.failures, row.blocked_until, row.broken_since, row.probe_at, row.last_error, row.remote)
     after = before
     for outcome in outcomes:
         after = _after(after, outcome, policy, tx.now)
@@ -317,25 +332,29 @@ class _ChannelState(NamedTuple):
     failures: int
     blocked_until: datetime | None
     broken_since: datetime | None
+    probe_at: datetime | None
     last_error: str | None
     remote: str
 
 
 def _after(state: _ChannelState, outcome: Outcome, policy: ChannelPolicy, now: datetime) -> _ChannelState:
-    remote = outcome.remote or state.remote
+    """Return the channel's state after one more outcome. What the other side asked for holds whatever comes of it."""
+    asked = [moment for moment in (state.blocked_until, outcome.blocked_until) if moment]
+    state = state._replace(blocked_until=max(asked, default=None), remote=outcome.remote or state.remote)
     if outcome.verdict is None or outcome.verdict == Verdict.MESSAGE_FAULT:
-        # It answered: the channel works. A pause that was asked for meanwhile still holds.
-        return _ChannelState(0, state.blocked_until, None, None, remote)
+        # It answered: the channel works.
+        return state._replace(failures=0, broken_since=None, probe_at=None, last_error=None)
+    state = state._replace(last_error=f"{outcome.reason}: {outcome.detail}")
+    if state.probe_at is not None and now < state.probe_at:
+        return state  # it was under way when the breaker opened: no probe, so no further evidence
     failures = state.failures + 1
     if outcome.verdict == Verdict.CHANNEL_FAULT:
         failures = max(failures, BREAKER_THRESHOLD)
-    blocked, broken = outcome.blocked_until, state.broken_since
-    if failures >= BREAKER_THRESHOLD:
-        doublings = min(failures - BREAKER_THRESHOLD, 32)
-        pause = now + timedelta(seconds=min(policy.max_backoff, policy.initial_backoff * 2**doublings))
-        blocked, broken = max(blocked or pause, pause), broken or now
-    latest = max((each for each in (blocked, state.blocked_until) if each), default=None)
-    return _ChannelState(failures, latest, broken, f"{outcome.reason}: {outcome.detail}", remote)
+    if failures < BREAKER_THRESHOLD:
+        return state._replace(failures=failures)
+    doublings = min(failures - BREAKER_THRESHOLD, 32)
+    pause = timedelta(seconds=min(policy.max_backoff, policy.initial_backoff * 2**doublings))
+    return state._replace(failures=failures, broken_since=state.broken_since or now, probe_at=now + pause)
 
 
 def _state_after(outcome: Outcome) -> DeliveryState:

@@ -60,8 +60,9 @@ channels = Table(
     Column("kind", String(16), nullable=False),
     Column("name", Text, nullable=False),
     Column("failures", Integer, nullable=False, server_default=text("0")),  # in a row
-    Column("blocked_until", Instant),  # Retry-After, or the breaker's pause
+    Column("blocked_until", Instant),  # what the other side asked for (Retry-After)
     Column("broken_since", Instant),  # the breaker is open
+    Column("probe_at", Instant),  # when it lets the next probe through
     Column("last_error", Text),
     Column("tokens", Float),  # the rate limit's bucket, as it stood at tokens_at
     Column("tokens_at", Instant),
@@ -130,6 +131,7 @@ CLAIMABLE = text("state = 'pending' AND head")
 SENDING = text("state = 'sending'")
 UNFINISHED = text("state IN ('pending', 'sending') AND group_key <> ''")
 DEAD = text("state = 'dead'")
+WAITING = text("state IN ('pending', 'sending')")
 
 deliveries = Table(
     "deliveries",
@@ -158,7 +160,8 @@ deliveries = Table(
     Index("ix_deliveries_due", "channel_id", "due_at", "id", sqlite_where=CLAIMABLE, postgresql_where=CLAIMABLE),
     Index("ix_deliveries_sending", "channel_id", "lease_until", sqlite_where=SENDING, postgresql_where=SENDING),
     Index("ix_deliveries_group", "channel_id", "group_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
-    Index("ix_deliveries_dead", "channel_id", "id", sqlite_where=DEAD, postgresql_where=DEAD),
+    Index("ix_deliveries_dead", "id", sqlite_where=DEAD, postgresql_where=DEAD),
+    Index("ix_deliveries_waiting", "channel_id", "created_at", sqlite_where=WAITING, postgresql_where=WAITING),
 )
 
 delivery_bodies = Table(

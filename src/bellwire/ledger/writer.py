@@ -3,8 +3,9 @@
 Whoever wants something written hands in an *operation* and one argument. While a commit runs, others queue; the next
 transaction takes all of them, and an operation is called once with all of its arguments. Nothing waits on a timer.
 
-If the database cannot write (disk full, file locked), nothing is lost and nothing fails: the queue waits, outcomes are
-written first once it can, and `trouble` says what is wrong meanwhile.
+If the database cannot write (disk full, file locked), nothing fails: the queue waits, outcomes are written first once it
+can, and `trouble` says what is wrong meanwhile. Only `close` gives up what it could not write in time. An operation that
+fails by itself fails alone, as `LedgerError`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 from sqlalchemy import exc
 
-from bellwire.errors import LedgerClosedError
+from bellwire.errors import LedgerClosedError, LedgerError
 from bellwire.ledger.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -157,7 +159,9 @@ class Writer:
             if len(jobs) > 1:
                 # One of them is at fault: alone, the others do not suffer for it.
                 return [left for job in jobs for left in self._write([job])]
-            self._loop.call_soon_threadsafe(self._deliver, None, _Done(failures=[(jobs[0], error)]))
+            failure = LedgerError(f"{jobs[0].operation.__name__} failed: {type(error).__name__}")
+            failure.__cause__ = error
+            self._loop.call_soon_threadsafe(self._deliver, None, _Done(failures=[(jobs[0], failure)]))
             return []
         self._note_recovery()
         self._loop.call_soon_threadsafe(self._deliver, transaction, done)
@@ -205,6 +209,21 @@ class Writer:
                 job.future.set_exception(error)
 
 
+_DATABASE_IN_TROUBLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
+
+
 def _cannot_write(error: exc.DBAPIError) -> bool:
     """Return whether the database is in trouble, rather than the operation at fault."""
-    return isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None:
+        return isinstance(error, exc.OperationalError)
+    return code & 0xFF in _DATABASE_IN_TROUBLE  # the rest of the code says which kind of it

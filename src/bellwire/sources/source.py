@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bellwire.config.schema import AccountConfig
     from bellwire.ports import Inbox, Intake, SourceLedger
 
+_TO_SAVE = 1.0  # seconds
+
 __all__ = ["Source", "SourceStatus", "Surroundings"]
 
 
@@ -99,9 +101,19 @@ class Source:
 
     async def _keep_position(self) -> None:
         """Write where the source stands, even while it is cancelled."""
-        if self._loaded:
-            with contextlib.suppress(Exception):  # without it the next start reads a little more of the list
-                await asyncio.shield(self._site.save())
+        if not self._loaded:
+            return
+        saving = asyncio.ensure_future(self._site.save())
+        saving.add_done_callback(_forget)
+        # Without it the next start reads a little more of the list; a ledger that cannot write must not hold up the end.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_TO_SAVE):
+                await asyncio.shield(saving)
+
+
+def _forget(saving: asyncio.Future[None]) -> None:
+    if not saving.cancelled():
+        saving.exception()  # looked at, so that nobody is told that it was not
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("blocked_until", sa.BigInteger(), nullable=True),
         sa.Column("broken_since", sa.BigInteger(), nullable=True),
+        sa.Column("probe_at", sa.BigInteger(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("tokens", sa.Float(), nullable=True),
         sa.Column("tokens_at", sa.BigInteger(), nullable=True),
@@ -123,7 +124,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_dead",
         "deliveries",
-        ["channel_id", "id"],
+        ["id"],
         sqlite_where=sa.text("state = 'dead'"),
         postgresql_where=sa.text("state = 'dead'"),
     )
@@ -147,6 +148,13 @@ def upgrade() -> None:
         ["channel_id", "lease_until"],
         sqlite_where=sa.text("state = 'sending'"),
         postgresql_where=sa.text("state = 'sending'"),
+    )
+    op.create_index(
+        "ix_deliveries_waiting",
+        "deliveries",
+        ["channel_id", "created_at"],
+        sqlite_where=sa.text("state IN ('pending', 'sending')"),
+        postgresql_where=sa.text("state IN ('pending', 'sending')"),
     )
     op.create_table(
         "delivery_bodies",
