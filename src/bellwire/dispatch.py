@@ -6,13 +6,14 @@ Each channel has a lane of its own, so that one that hangs holds up nobody else.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bellwire.errors import DeliveryError, Verdict
+from bellwire.errors import DeliveryError, LedgerError, Verdict
 from bellwire.model import Envelope
 from bellwire.ports import Outcome, Start
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _LEASE_MARGIN = 10.0  # seconds between the end of the longest send and the end of its lease
 _PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again and again
+_TO_GIVE_BACK = 0.5  # seconds
 _LINGER = 0.005  # seconds to wait for more free places
 _PLAIN_LENGTH = 2_000  # characters of a text in the plain form
 
@@ -62,7 +64,7 @@ class Dispatch:
         self._work = ledger.work(lane.policy.key)
         self._roomy = asyncio.Event()
         self._stopping = False
-        self._sends: set[asyncio.Task[None]] = set()
+        self._sends: dict[asyncio.Task[None], str] = {}  # each with its delivery's id
         self._turned_at = clock.now()
 
     @property
@@ -95,9 +97,18 @@ class Dispatch:
             if self._sends:
                 await asyncio.wait(self._sends)
         finally:
-            for send in self._sends:
-                send.cancel()
-            await asyncio.gather(*self._sends, return_exceptions=True)
+            await self._cut_off()
+
+    async def _cut_off(self) -> None:
+        """End the sends that are under way. They may have arrived: that is written, if it can be at once."""
+        cut = dict(self._sends)
+        for send in cut:
+            send.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+        if cut:
+            with suppress(LedgerError, TimeoutError):
+                async with asyncio.timeout(_TO_GIVE_BACK):
+                    await self._ledger.unclaim(list(cut.values()))
 
     async def _turn(self) -> None:
         """Take what is due, start sending it, and wait until there is more to do."""
@@ -143,11 +154,11 @@ class Dispatch:
             if is_ours:
                 name = f"send-{claim.message.delivery_id}"
                 task = asyncio.create_task(self._send(claim, body), name=name)
-                self._sends.add(task)
+                self._sends[task] = claim.message.delivery_id
                 task.add_done_callback(self._sent)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
-        self._sends.discard(task)
+        self._sends.pop(task, None)
         self._work.set()
         if not self._is_crowded():
             self._roomy.set()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import jwt
+from jwt.warnings import InsecureKeyLengthWarning
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,4 +23,7 @@ def minted(api_key: str, api_secret: str, wall: datetime) -> str:
     """Return a token of Visual Layer's form, good for ten minutes from ``wall``."""
     key, issued = api_key.strip(), int(wall.timestamp())
     claims = {"sub": key, "iat": issued, "exp": issued + _LIFE, "iss": "sdk"}
-    return jwt.encode(claims, api_secret.strip(), algorithm="HS256", headers={"kid": key})
+    with warnings.catch_warnings():
+        # The vendor chose how long its secrets are; nobody who reads of it here can change that.
+        warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+        return jwt.encode(claims, api_secret.strip(), algorithm="HS256", headers={"kid": key})

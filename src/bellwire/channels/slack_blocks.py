@@ -130,4 +130,4 @@ def _context(text: str) -> Block:
 
 
 def _attachment(alert: Alert, blocks: list[Block]) -> Block:
-    return {"color": COLORS[alert.severity], "fallback": title_of(alert, _TITLE), "blocks": blocks}
+    return {"color": COLORS[alert.severity], "fallback": _escape(title_of(alert, _TITLE), _SECTION), "blocks": blocks}

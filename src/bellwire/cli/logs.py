@@ -21,7 +21,9 @@ _DEEPEST = 12  # places of a traceback
 
 def configure_logs(log_format: str, level: str) -> None:
     """Send Bellwire's events, and other libraries' warnings, to standard error."""
-    renderer: Any = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
+    renderer: Any = structlog.processors.JSONRenderer()
+    if log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -35,6 +37,7 @@ def configure_logs(log_format: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Foreign()], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)  # else they are lines of another kind among ours
 
 
 class _Foreign(logging.Handler):
