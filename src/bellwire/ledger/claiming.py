@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Integer, and_, bindparam, func, select
 
 from bellwire.ledger.alerts import alerts_of
-from bellwire.ledger.settling import advance_group
+from bellwire.ledger.breaking import CHANNEL
+from bellwire.ledger.grouping import advance_group
 from bellwire.ledger.tables import (
     CLAIMABLE,
     SENDING,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from bellwire.ledger.types import AnyRow
     from bellwire.ports import ChannelPolicy, RateLimit
 
-_CHANNEL = select(channels).where(channels.c.id == bindparam("key"))
 _EXPIRED = select(deliveries.c.id).where(
     SENDING,
     deliveries.c.channel_id == bindparam("channel"),
@@ -86,7 +86,7 @@ def _release(tx: Transaction, ids: Sequence[str]) -> None:
 
 def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
     channel_id = tx.channel_id(policy.key)
-    channel = tx.connection.execute(_CHANNEL, {"key": channel_id}).one()
+    channel = tx.connection.execute(CHANNEL, {"key": channel_id}).one()
     _expire_leases(tx, channel_id)
     held = max((moment for moment in (channel.blocked_until, channel.probe_at) if moment), default=tx.now)
     if held > tx.now:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from bellwire.errors import Verdict
+from bellwire.ledger.breaking import update_channel
+from bellwire.ledger.grouping import advance_group
 from bellwire.ledger.marking import insert_marks
 from bellwire.ledger.tables import (
     SENDING,
-    UNFINISHED,
     WAITING,
     accounts,
     alerts,
     attempts,
-    channels,
     deliveries,
     delivery_bodies,
-    groups,
     obligations,
 )
 from bellwire.ledger.transaction import in_chunks
@@ -42,9 +40,6 @@ if TYPE_CHECKING:
     from bellwire.ports import ChannelPolicy, Outcome, Start
 
 # Statements are made once: making them costs more than running them.
-
-BREAKER_THRESHOLD = 5
-"""So many failures in a row open a channel's breaker."""
 
 _START = (
     deliveries.update()
@@ -111,7 +106,6 @@ _OWED = (
     .where(obligations.c.alert_id.in_(bindparam("keys", expanding=True)))
     .order_by(obligations.c.alert_id)
 )
-_CHANNEL = select(channels).where(channels.c.id == bindparam("key"))
 _CLAIMED = select(deliveries).where(
     SENDING,
     deliveries.c.id.in_(bindparam("keys", expanding=True)),
@@ -169,7 +163,7 @@ def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequ
                 counted.append(outcome)
                 del unsettled[outcome.delivery_id]
     for policy, counted in by_channel.values():
-        _update_channel(tx, policy, counted)
+        update_channel(tx, policy, counted)
         tx.due_channels.add(policy.key)
     changes.write()
     latencies = changes.settle_alerts()
@@ -289,72 +283,6 @@ def _owed(tx: Transaction, delivery_ids: Sequence[str]) -> Iterator[tuple[str, l
         rows = tx.connection.execute(_OWED, {"keys": some})
         for alert_id, of_alert in itertools.groupby(rows, key=lambda row: row.alert_id):
             yield alert_id, list(of_alert)
-
-
-def advance_group(tx: Transaction, row: AnyRow, *, sent: bool) -> None:
-    """Let the next delivery of the group go, no sooner than the group's interval after what was sent."""
-    if sent:
-        key = {"channel_id": row.channel_id, "group_key": row.group_key}
-        known = tx.connection.execute(select(groups.c.last_message_at).filter_by(**key)).first()
-        values: dict[str, Any] = {"last_message_at": tx.now}
-        tx.connection.execute(
-            groups.update().filter_by(**key).values(values) if known else groups.insert().values(key | values)
-        )
-    waiting = (
-        select(deliveries)
-        .where(UNFINISHED, deliveries.c.channel_id == row.channel_id, deliveries.c.group_key == row.group_key)
-        .order_by(deliveries.c.id)
-        .limit(1)
-    )
-    following = tx.connection.execute(waiting).first()
-    if following is None:
-        return
-    interval = timedelta(seconds=row.group_interval if sent and following.part == 1 else 0)
-    values = {"head": True, "due_at": max(following.due_at, tx.now + interval)}
-    tx.connection.execute(deliveries.update().where(deliveries.c.id == following.id).values(values))
-
-
-def _update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> None:
-    """Open or close the channel's breaker, and keep what the other side asked of all of the channel."""
-    channel_id = tx.channel_id(policy.key)
-    row = tx.connection.execute(_CHANNEL, {"key": channel_id}).one()
-    before = _ChannelState(row.failures, row.blocked_until, row.broken_since, row.probe_at, row.last_error, row.remote)
-    after = before
-    for outcome in outcomes:
-        after = _after(after, outcome, policy, tx.now)
-    if after != before:
-        tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(after._asdict()))
-
-
-class _ChannelState(NamedTuple):
-    """The part of a channel's row that outcomes change."""
-
-    failures: int
-    blocked_until: datetime | None
-    broken_since: datetime | None
-    probe_at: datetime | None
-    last_error: str | None
-    remote: str
-
-
-def _after(state: _ChannelState, outcome: Outcome, policy: ChannelPolicy, now: datetime) -> _ChannelState:
-    """Return the channel's state after one more outcome. What the other side asked for holds whatever comes of it."""
-    asked = [moment for moment in (state.blocked_until, outcome.blocked_until) if moment]
-    state = state._replace(blocked_until=max(asked, default=None), remote=outcome.remote or state.remote)
-    if outcome.verdict is None or outcome.verdict == Verdict.MESSAGE_FAULT:
-        # It answered: the channel works.
-        return state._replace(failures=0, broken_since=None, probe_at=None, last_error=None)
-    state = state._replace(last_error=f"{outcome.reason}: {outcome.detail}")
-    if state.probe_at is not None and now < state.probe_at:
-        return state  # it was under way when the breaker opened: no probe, so no further evidence
-    failures = state.failures + 1
-    if outcome.verdict == Verdict.CHANNEL_FAULT:
-        failures = max(failures, BREAKER_THRESHOLD)
-    if failures < BREAKER_THRESHOLD:
-        return state._replace(failures=failures)
-    doublings = min(failures - BREAKER_THRESHOLD, 32)
-    pause = timedelta(seconds=min(policy.max_backoff, policy.initial_backoff * 2**doublings))
-    return state._replace(failures=failures, broken_since=state.broken_since or now, probe_at=now + pause)
 
 
 def _state_after(outcome: Outcome) -> DeliveryState:

@@ -1,0 +1,71 @@
+"""A channel as a whole: its breaker, and the pause that the other side asked for. One row a channel, whatever waits.
+
+The breaker opens after `BREAKER_THRESHOLD` failures in a row, or at once where the channel itself is at fault. It lets one
+probe at a time through, with pauses that double; the first that is answered closes it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import bindparam, select
+
+from bellwire.errors import Verdict
+from bellwire.ledger.tables import channels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from bellwire.ledger.transaction import Transaction
+    from bellwire.ports import ChannelPolicy, Outcome
+
+BREAKER_THRESHOLD = 5
+"""So many failures in a row open a channel's breaker."""
+
+CHANNEL = select(channels).where(channels.c.id == bindparam("key"))
+"""The row of one channel."""
+
+
+def update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> None:
+    """Open or close the channel's breaker, and keep what the other side asked of all of the channel."""
+    channel_id = tx.channel_id(policy.key)
+    row = tx.connection.execute(CHANNEL, {"key": channel_id}).one()
+    before = _ChannelState(row.failures, row.blocked_until, row.broken_since, row.probe_at, row.last_error, row.remote)
+    after = before
+    for outcome in outcomes:
+        after = _after(after, outcome, policy, tx.now)
+    if after != before:
+        tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(after._asdict()))
+
+
+class _ChannelState(NamedTuple):
+    """The part of a channel's row that outcomes change."""
+
+    failures: int
+    blocked_until: datetime | None
+    broken_since: datetime | None
+    probe_at: datetime | None
+    last_error: str | None
+    remote: str
+
+
+def _after(state: _ChannelState, outcome: Outcome, policy: ChannelPolicy, now: datetime) -> _ChannelState:
+    """Return the channel's state after one more outcome. What the other side asked for holds whatever comes of it."""
+    asked = [moment for moment in (state.blocked_until, outcome.blocked_until) if moment]
+    state = state._replace(blocked_until=max(asked, default=None), remote=outcome.remote or state.remote)
+    if outcome.verdict is None or outcome.verdict == Verdict.MESSAGE_FAULT:
+        # It answered: the channel works.
+        return state._replace(failures=0, broken_since=None, probe_at=None, last_error=None)
+    state = state._replace(last_error=f"{outcome.reason}: {outcome.detail}")
+    if state.probe_at is not None and now < state.probe_at:
+        return state  # it was under way when the breaker opened: no probe, so no further evidence
+    failures = state.failures + 1
+    if outcome.verdict == Verdict.CHANNEL_FAULT:
+        failures = max(failures, BREAKER_THRESHOLD)
+    if failures < BREAKER_THRESHOLD:
+        return state._replace(failures=failures)
+    doublings = min(failures - BREAKER_THRESHOLD, 32)
+    pause = timedelta(seconds=min(policy.max_backoff, policy.initial_backoff * 2**doublings))
+    return state._replace(failures=failures, broken_since=state.broken_since or now, probe_at=now + pause)
