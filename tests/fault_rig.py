@@ -208,7 +208,6 @@ def _account(server: ReferenceServer, each: Watched) -> dict[str, Any]:
         "mode": each.mode,
         "stream": {"stall_timeout": "500ms"},
         "poll": {"min_interval": "100ms", "max_interval": "500ms"},
-        "audit_interval": "1s",
         "catch_up": {"first_start": "all"},
         "http_config": {"timeout": "2s"},
     }

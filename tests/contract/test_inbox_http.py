@@ -217,6 +217,21 @@ async def test_a_retry_after_that_cannot_be_read_is_none(server: VendorServer, o
 # --- marking -------------------------------------------------------------------------------------------------------
 
 
+async def test_a_portals_page_confirms_no_mark(server: VendorServer, open_inbox: Open) -> None:
+    server.emit(vl_item("a"))
+    server.scripted.append(body("\n<!doctype html><title>Log in</title>", "text/html"))
+    (result,) = await open_inbox().mark_read(["a"])
+    assert result.outcome is MarkOutcome.RETRY
+    assert "web page" in result.detail
+    assert [each["id"] for each in server.unread] == ["a"]
+
+
+async def test_a_word_that_is_called_a_page_is_none(server: VendorServer, open_inbox: Open) -> None:
+    server.scripted.append(body("OK", "text/html"))
+    (result,) = await open_inbox().mark_read(["a"])
+    assert result.outcome is MarkOutcome.CONFIRMED
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [

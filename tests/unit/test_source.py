@@ -286,14 +286,27 @@ async def test_a_discard_makes_the_list_be_looked_at_soon_but_not_each_time(worl
 
 async def test_the_audit_finds_what_the_stream_missed(world: World) -> None:
     await world.start()
+    await world.turn(90)
     world.inbox.emit(*world.old("a"), streamed=False)
-    await world.turn(599)
+    await world.turn(509)
     assert world.intake.via == {}
     await world.turn(2)
     assert world.intake.via == {"a": Via.AUDIT}
     assert world.metric("stream_missed_total") == 1
     assert world.source.status.missed == 1
     assert world.is_in(SourceState.STREAMING)
+
+
+async def test_what_a_list_that_lags_hid_from_the_catch_up_is_found_soon_and_late(world: World) -> None:
+    await world.start()
+    world.inbox.emit(*world.old("a"), streamed=False)
+    await world.turn(11)
+    assert world.intake.via == {"a": Via.AUDIT}
+    assert world.intake.late == ["a"]
+    assert world.metric("stream_missed_total") == 0
+    read = world.calls("page")
+    await world.turn(580)
+    assert world.calls("page") == read
 
 
 async def test_what_may_still_be_on_its_way_is_not_counted_as_missed(world: World) -> None:

@@ -6,7 +6,7 @@ Each is bounded in time, may be bounded in number, and throws the dice of its ow
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -14,10 +14,15 @@ _Seconds = Annotated[float, Field(ge=0, le=86_400)]
 _Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
+def _kind_is_required(schema: dict[str, Any]) -> None:
+    """Say what the default hides: it serves Python alone, and tells the kinds apart everywhere else."""
+    schema["required"] = [*schema.get("required", []), "kind"]
+
+
 class Fault(BaseModel):
     """What all faults have. Without ``api`` every vendor's users are hit, without ``user`` every user."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_kind_is_required)
 
     api: str | None = None
     user: str | None = None

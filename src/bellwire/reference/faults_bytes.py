@@ -51,6 +51,7 @@ class Tamper:
     """Spoils one answer. It passes everything on unless it says otherwise."""
 
     streams_only = True
+    """Whether it looks at events, and so at streams alone; if not, at bytes of whatever answer."""
 
     def feed(self, chunk: bytes, age: float) -> Iterable[Step]:
         """Return what comes of bytes that the vendor sends when the answer is ``age`` seconds old."""
@@ -79,9 +80,9 @@ def tamper(fault: Fault, rng: random.Random) -> Tamper | None:
 
 
 def through(tampers: Sequence[Tamper], chunk: bytes, age: float) -> list[Step]:
-    """Return what is left of a chunk after all of them, in order."""
+    """Return what is left of a chunk after all of them: first those that know events, which must be whole for that."""
     steps: list[Step] = [chunk]
-    for each in tampers:
+    for each in sorted(tampers, key=lambda each: not each.streams_only):
         steps = [out for step in steps for out in (each.feed(step, age) if isinstance(step, bytes) else [step])]
     return steps
 

@@ -54,6 +54,7 @@ async def show_faults(request: Request) -> StandingFaults:
     "",
     status_code=201,
     responses={
+        400: {"model": Problem, "description": "No text"},
         404: {"model": Problem, "description": "No such API or user"},
         409: {"model": Problem, "description": "There are too many"},
     },

@@ -160,7 +160,17 @@ class Lister:
             await site.intake.caught_up(site.key, first_start=first)
         self._listed(swept.pages, to_end=first, active=True)
         standing.read(border, changes)
+        self._look_again_soon()
         await site.save()
+
+    def _look_again_soon(self) -> None:
+        """Look at the list once more after a moment: it may lag, and have hidden something that no stream brings."""
+        if self._site.standing.stream_open and not self._site.standing.behind:
+            self._site.standing.doubt = True
+            self._due[Job.DOUBT] = self._site.clock.now() + self._stream_delay()
+
+    def _stream_delay(self) -> timedelta:
+        return min(_STREAM_DELAY, self._site.account.audit_interval / 4)
 
     def _again(self) -> None:
         """Go on in a moment: the list changed all the time, so that something may have been skipped."""
@@ -175,18 +185,23 @@ class Lister:
     # --- beside the stream -----------------------------------------------------------------------------------------
 
     async def _audit(self, job: Job) -> None:
-        """Look for what the stream did not bring. What is very young may still be on its way, so it is not counted."""
+        """Look for what the stream did not bring.
+
+        What is very young may still be on its way, so it is not counted; what is older than the stream, neither: it is late.
+        """
         site = self._site
         site.standing.doubt = False
-        border = site.clock.wall() - min(_STREAM_DELAY, site.account.audit_interval / 4)
+        border = site.clock.wall() - self._stream_delay()
+        opened = site.standing.opened_at or border
         missed = 0
 
         async def take(items: Sequence[Notification]) -> int:
             nonlocal missed
-            old = [item for item in items if created(item) <= border]
-            young = [item for item in items if created(item) > border]
+            late = [item for item in items if created(item) <= opened]
+            old = [item for item in items if opened < created(item) <= border]
+            young = [item for item in items if created(item) > max(opened, border)]
             missed += (new := await site.hand_in(old, Via.AUDIT))
-            return new + await site.hand_in(young, Via.AUDIT)
+            return new + await site.hand_in(late, Via.AUDIT, late=True) + await site.hand_in(young, Via.AUDIT)
 
         try:
             swept = await sweep(site.inbox, take, to_end=job is Job.AUDIT)
