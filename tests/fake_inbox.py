@@ -11,7 +11,7 @@ from bellwire.errors import RejectedError, SourceError
 from bellwire.model import Discard, MarkOutcome, MarkResult, Notification, Page, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
     from bellwire.ports import Clock
@@ -55,6 +55,10 @@ class FakeInbox:
         self.counts = True
         self._gate = Gate(clock)
         self._page_size = page_size
+        self._refused: Callable[[], None] = self._gate.admitted  # nobody, yet
+
+    def on_refusal(self, refused: Callable[[], None], admitted: Callable[[], None]) -> None:
+        self._refused, self._gate.admitted = refused, admitted
 
     def emit(self, *items: Notification, streamed: bool = True, listed: bool = True) -> None:
         if listed:
@@ -87,7 +91,10 @@ class FakeInbox:
             self.streams.remove(stream)
 
     async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
-        return [await self._mark(upstream_id) for upstream_id in upstream_ids]
+        results = [await self._mark(upstream_id) for upstream_id in upstream_ids]
+        if self._gate.refuses:
+            self._refused()
+        return results
 
     async def _mark(self, upstream_id: str) -> MarkResult:
         outcome, detail = MarkOutcome.CONFIRMED, ""

@@ -39,6 +39,7 @@ class RenamedInbox:
         self._inbox = inbox
         self._names = names
         self.unread_count = inbox.unread_count
+        self.on_refusal = inbox.on_refusal
 
     async def page(self, cursor: str | None = None) -> Page:
         page = await self._inbox.page(cursor)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -73,6 +73,13 @@ class Inbox(Protocol):
 
     async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
         """Mark these as read, and no others; one result for each. An empty sequence sends nothing."""
+        ...
+
+    def on_refusal(self, refused: Callable[[], None], admitted: Callable[[], None]) -> None:
+        """Have ``refused`` called when a read mark finds the credentials refused: pages and streams raise it themselves.
+
+        ``admitted`` is called when refused credentials are taken again, by whatever call.
+        """
         ...
 
 

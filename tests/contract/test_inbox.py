@@ -179,6 +179,20 @@ async def test_refused_credentials_make_every_call_wait(vendor: Vendor, clock: F
     assert vendor.calls >= made + 3
 
 
+async def test_a_refusal_that_a_mark_meets_is_told_and_so_is_its_end(vendor: Vendor, clock: FakeClock) -> None:
+    told: list[str] = []
+    vendor.inbox.on_refusal(lambda: told.append("refused"), lambda: told.append("admitted"))
+    vendor.emit("a")
+    vendor.refuse(401)
+    await vendor.inbox.mark_read(["a"])
+    assert told == ["refused"]
+    vendor.accept()
+    page = asyncio.ensure_future(vendor.inbox.page())
+    await clock.advance(11)
+    await page
+    assert told == ["refused", "admitted"]
+
+
 async def test_while_credentials_stay_refused_the_pauses_double(vendor: Vendor, clock: FakeClock) -> None:
     vendor.refuse(401)
     pauses: list[float] = []

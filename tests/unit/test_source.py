@@ -530,6 +530,18 @@ async def test_polls_that_fail_for_long_are_a_gap(world: World) -> None:
 # --- refusals of the account ---------------------------------------------------------------------------------------
 
 
+async def test_marks_that_are_refused_are_a_state_too_and_it_ends_where_it_was(world: World) -> None:
+    await world.start()
+    await world.until(lambda: world.is_in(SourceState.STREAMING), within=5)
+    world.inbox.list_error = UnauthorizedError("403", reason="http_403")
+    marking = asyncio.create_task(world.inbox.mark_read(["a"]))
+    await world.calm()
+    assert world.is_in(SourceState.UNAUTHORIZED)
+    world.inbox.list_error = None
+    await world.until(lambda: world.is_in(SourceState.STREAMING), within=700)
+    await marking
+
+
 async def test_refused_credentials_are_a_state_until_they_are_taken(world: World) -> None:
     world.inbox.stream_error = world.inbox.list_error = DENIED
     await world.start()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bellwire.errors import RateLimitedError, UnauthorizedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
     from bellwire.apis.ration import Ration
@@ -63,6 +63,13 @@ class Gate:
         self._denied_until: datetime | None = None
         self._denials = 0
         self._one = asyncio.Lock()
+        self.admitted: Callable[[], None] = _nobody
+        """Called when credentials that were refused are taken again."""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the last answer about the credentials was that they are refused."""
+        return self._denials > 0
 
     @asynccontextmanager
     async def passage(self, ration: Ration | None = None) -> AsyncIterator[None]:
@@ -78,8 +85,10 @@ class Gate:
             raise
         else:
             if not self._waiting():
-                self._denials = 0
                 self._asked.succeeded()
+                if self._denials:
+                    self._denials = 0
+                    self.admitted()
         finally:
             if alone:
                 self._one.release()
@@ -112,6 +121,10 @@ class Gate:
         pause = min(_AFTER_DENIAL * 2**self._denials, _LONGEST)
         self._denied_until = self._clock.now() + timedelta(seconds=pause)
         self._denials = min(self._denials + 1, 10)
+
+
+def _nobody() -> None:
+    """Hear it, and do nothing."""
 
 
 def _left(until: datetime | None, clock: Clock) -> float:

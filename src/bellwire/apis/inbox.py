@@ -21,7 +21,7 @@ from bellwire.errors import RejectedError, StreamRefusedError, UnauthorizedError
 from bellwire.model import Discard
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from bellwire.apis.dialect import Call, Dialect
     from bellwire.apis.ration import Ration
@@ -55,6 +55,7 @@ class HttpInbox:
         shared = rations or Rations(clock)
         self._gate = Gate(clock, shared.pause_of(account))
         self._ration = shared.of(account, dialect.POLLS_PER_MINUTE)
+        self._refused: Callable[[], None] = self._gate.admitted  # nobody, yet
         self._timeout = account.http_config.timeout.total_seconds()
         self._stall_timeout = account.stream.stall_timeout.total_seconds()
 
@@ -86,7 +87,14 @@ class HttpInbox:
 
     async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
         """Mark these as read, several calls at a time; after a refusal of the account the rest is left for later."""
-        return await Marking(self._dialect, self._ask, self.page).run(upstream_ids)
+        results = await Marking(self._dialect, self._ask, self.page).run(upstream_ids)
+        if self._gate.refuses:
+            self._refused()
+        return results
+
+    def on_refusal(self, refused: Callable[[], None], admitted: Callable[[], None]) -> None:
+        """Tell of refusals that read marks meet, and of their end."""
+        self._refused, self._gate.admitted = refused, admitted
 
     async def _ask(self, call: Call, ration: Ration | None = None) -> bytes:
         async with self._gate.passage(ration):

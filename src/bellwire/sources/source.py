@@ -47,6 +47,7 @@ class Source:
             report=Report(account.name, around.metrics, around.clock),
             standing=Standing(),
         )
+        inbox.on_refusal(self._refused, self._admitted)
 
     @property
     def key(self) -> AccountKey:
@@ -57,6 +58,17 @@ class Source:
     def status(self) -> SourceStatus:
         """The source as it is now."""
         return self._site.report.status
+
+    def _refused(self) -> None:
+        """Follow a refusal that a read mark met: everything of the account waits with it."""
+        self._site.report.signal(SourceSignal.DENIED)
+
+    def _admitted(self) -> None:
+        """Be again what the source had been all the while."""
+        if self._site.standing.stream_open:
+            self._site.report.signal(SourceSignal.STREAM_OPENED)
+        elif self._site.standing.polling:
+            self._site.report.signal(SourceSignal.POLLED)
 
     async def run(self) -> None:
         """Watch until cancelled; return at once if the account is paused. Raises nothing but CancelledError."""
