@@ -116,9 +116,8 @@ class Intake:
         ids = await self._ledger.record(arrivals)
         return self._count(account, via, arrivals, ids)
 
-    async def caught_up(self, account: AccountKey, *, first_start: bool = False) -> None:
+    async def caught_up(self, account: AccountKey) -> None:
         """Let what waits for the end of a catch-up go out: also what an earlier run gathered, under whatever policy."""
-        del first_start
         await self._ledger.release_digest(account)
 
     def _count(self, account: AccountKey, via: Via, arrivals: Sequence[Arrival], ids: Sequence[str | None]) -> int:

@@ -367,6 +367,6 @@ class Intake(Protocol):
         """
         ...
 
-    async def caught_up(self, account: AccountKey, *, first_start: bool = False) -> None:
+    async def caught_up(self, account: AccountKey) -> None:
         """Say that a catch-up has read all that there was: digests of it may go out."""
         ...

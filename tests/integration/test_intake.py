@@ -116,7 +116,7 @@ async def test_a_first_start_is_told_in_one_digest_once_it_has_read_everything(
     await intake.receive(VISION, [found(1), found(2)], Via.CATCH_UP, first_start=True)
     await intake.receive(VISION, [found(3)], Via.CATCH_UP, first_start=True)
     assert (await ledger.claim(a_policy(PAGER), 10)).claims == ()
-    await intake.caught_up(VISION, first_start=True)
+    await intake.caught_up(VISION)
     (claim,) = (await ledger.claim(a_policy(PAGER), 10)).claims
     assert [alert.upstream_id for alert in claim.message.alerts] == ["n1", "n2", "n3"]
 

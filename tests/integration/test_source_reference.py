@@ -59,8 +59,8 @@ class Records:
         self._changed.set()
         return len(new)
 
-    async def caught_up(self, account: AccountKey, *, first_start: bool = False) -> None:
-        del account, first_start
+    async def caught_up(self, account: AccountKey) -> None:
+        del account
 
     async def position(self, account: AccountKey) -> Position:
         return self.positions.get(account.name, Position())

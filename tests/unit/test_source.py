@@ -34,7 +34,7 @@ class RecordingIntake:
         self.via: dict[str, Via] = {}
         self.late: list[str] = []
         self.before_first_start: list[str] = []
-        self.caught_up_calls: list[bool] = []
+        self.catch_ups = 0
         self.error: Exception | None = None
 
     async def receive(
@@ -58,9 +58,9 @@ class RecordingIntake:
             self.before_first_start += new
         return len(set(new))
 
-    async def caught_up(self, account: AccountKey, *, first_start: bool = False) -> None:
+    async def caught_up(self, account: AccountKey) -> None:
         assert account.name == "a"
-        self.caught_up_calls.append(first_start)
+        self.catch_ups += 1
 
 
 class MemoryLedger:
@@ -167,7 +167,7 @@ async def test_the_very_first_start_reads_all_that_is_unread(world: World) -> No
     assert world.is_in(SourceState.STREAMING)
     assert len(world.intake.before_first_start) == 10
     assert set(world.intake.via.values()) == {Via.CATCH_UP}
-    assert world.intake.caught_up_calls == [True]
+    assert world.intake.catch_ups == 1
     assert world.intake.late == []
     assert world.ledger.kept.started_at is not None
     assert world.ledger.events == []
@@ -188,7 +188,7 @@ async def test_a_later_start_reads_until_a_known_page_and_one_more(world: World)
     world.intake.via = dict.fromkeys((each.upstream_id for each in known), Via.STREAM)
     await world.start()
     assert world.calls("page") == 2
-    assert world.intake.caught_up_calls == [False]
+    assert world.intake.catch_ups == 1
 
 
 async def test_what_came_while_nothing_ran_is_late_and_the_gap_is_stated(world: World) -> None:

@@ -157,7 +157,7 @@ class Lister:
         if gap is not None and (missed or border - gap >= _WORTH_SAYING):
             await self._state_gap(gap, border, missed)
         if via is Via.CATCH_UP:
-            await site.intake.caught_up(site.key, first_start=first)
+            await site.intake.caught_up(site.key)
         self._listed(swept.pages, to_end=first, active=True)
         standing.read(border, changes)
         self._look_again_soon()
