@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bellwire.apis.gate import Gate
 from bellwire.errors import RejectedError, SourceError
-from bellwire.model import Discard, MarkOutcome, MarkResult, Notification, Page, Severity
+from bellwire.model import MarkOutcome, MarkResult, Notification, Page, Severity, StreamItem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bellwire.ports import Clock
 
-Batch = list[Notification | Discard]
+Batch = list[StreamItem]
 
 
 def item(upstream_id: str, created_at: datetime | None = None, severity: Severity = Severity.WARNING) -> Notification:

@@ -307,6 +307,18 @@ class Discard:
     detail: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatusChange:
+    """What a stream says became of an item at its vendor, by someone else's hand or by itself; ``status`` is final."""
+
+    upstream_id: str
+    status: str
+
+
+StreamItem: TypeAlias = "Notification | Discard | StatusChange"
+"""What a stream brings."""
+
+
 class MarkOutcome(enum.StrEnum):
     """The vendor's answer to marking one notification as read."""
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         ChannelKey,
         Decision,
         DeliveryKind,
-        Discard,
         Envelope,
         MarkPolicy,
         MarkResult,
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
         Notification,
         Page,
         Receipt,
+        StatusChange,
+        StreamItem,
         Via,
     )
 
@@ -86,7 +87,7 @@ class Inbox(Protocol):
 class Stream(Protocol):
     """An open stream of one account."""
 
-    def batches(self) -> AsyncIterator[list[Notification | Discard]]:
+    def batches(self) -> AsyncIterator[list[StreamItem]]:
         """Yield what arrived together, in order; an empty list for bytes that were no item (keep-alives).
 
         Ends when the vendor closes the stream; raises `SourceError` when it breaks or stalls.
@@ -291,6 +292,10 @@ class SourceLedger(Protocol):
 
     async def note(self, account: AccountKey, event: SourceEvent) -> None:
         """Keep an event for the status page."""
+        ...
+
+    async def note_changes(self, account: AccountKey, changes: Sequence[StatusChange]) -> None:
+        """Keep with the alerts what became of their items at the vendor, and whether that was before they were sent."""
         ...
 
 

@@ -9,14 +9,13 @@ import pytest
 
 from bellwire.apis import APIS
 from bellwire.errors import RateLimitedError, StreamRefusedError, UnauthorizedError
-from bellwire.model import Discard, MarkOutcome, MarkResult
+from bellwire.model import Discard, MarkOutcome, MarkResult, StreamItem
 from fakes import FakeClock, settle
 from inbox_rigs import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bellwire.model import Notification
     from bellwire.ports import Inbox, Stream
     from inbox_rigs import Vendor
 
@@ -64,8 +63,8 @@ async def every_page(inbox: Inbox, clock: FakeClock) -> list[str]:
             return found
 
 
-async def next_items(stream: Stream, count: int) -> list[Notification | Discard]:
-    found: list[Notification | Discard] = []
+async def next_items(stream: Stream, count: int) -> list[StreamItem]:
+    found: list[StreamItem] = []
     async for batch in stream.batches():
         found += batch
         if len(found) >= count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,16 @@ import pytest
 from bellwire.errors import LedgerError, LedgerInUseError, Verdict
 from bellwire.ledger import auditing, reading
 from bellwire.ledger.ledger import Ledger
-from bellwire.model import DeliveryKind, DeliveryState, MarkOutcome, MarkPolicy, MarkResult, Suppression, Via
+from bellwire.model import (
+    DeliveryKind,
+    DeliveryState,
+    MarkOutcome,
+    MarkPolicy,
+    MarkResult,
+    StatusChange,
+    Suppression,
+    Via,
+)
 from bellwire.ports import Claim, MarkRecord, Outcome, Position, RateLimit, SourceEvent, Start
 from fakes import FakeClock
 from makers import OPS, PAGER, VISION, a_policy, an_alert, an_arrival, ids
@@ -628,6 +638,20 @@ async def test_what_happened_to_a_source_is_kept_but_not_for_ever(ledger: Ledger
     events = await ledger.ask(lambda connection: reading.read_source_events(connection, 1000))
     assert len(events) == 200
     assert events[0]["detail"] == {"found": 229}
+
+
+async def test_what_became_of_an_item_at_its_vendor_is_kept_with_its_alert(ledger: Ledger) -> None:
+    arrival = an_arrival(PAGER)
+    (alert_id,) = ids(await ledger.record([arrival]))
+    known = StatusChange(upstream_id=arrival.alert.upstream_id, status="responded")
+    await ledger.note_changes(VISION, [known, StatusChange(upstream_id="never seen", status="expired")])
+    await send(ledger)
+    await ledger.note_changes(VISION, [replace(known, status="completed")])
+    story = await ledger.ask(lambda connection: reading.explain_alert(connection, alert_id))
+    assert [event["detail"] for event in story["events"]] == [
+        {"status": "responded", "before_sent": True},
+        {"status": "completed", "before_sent": False},
+    ]
 
 
 # --- the file --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from bellwire.apis.inbox import HttpInbox
 from bellwire.apis.ration import Rations
 from bellwire.config.schema import AccountConfig
 from bellwire.http import HttpPool
-from bellwire.model import Discard, MarkOutcome, Notification
+from bellwire.model import MarkOutcome, Notification, StatusChange, StreamItem
 from bellwire.reference.atp_items import change_status
 from bellwire.reference.serve import serving
 from bellwire.reference.settings import ReferenceSettings, User
@@ -74,8 +74,8 @@ def mark_alls(server: ReferenceServer) -> list[str]:
     return [entry.path for entry in server.log.entries() if entry.path.endswith("/all")]
 
 
-async def next_items(stream: Stream, count: int) -> list[Notification | Discard]:
-    found: list[Notification | Discard] = []
+async def next_items(stream: Stream, count: int) -> list[StreamItem]:
+    found: list[StreamItem] = []
     async for batch in stream.batches():
         found += batch
         if len(found) >= count:
@@ -83,7 +83,7 @@ async def next_items(stream: Stream, count: int) -> list[Notification | Discard]
     return found
 
 
-def upstream_ids(found: Sequence[Notification | Discard]) -> list[str]:
+def upstream_ids(found: Sequence[StreamItem]) -> list[str]:
     return [item.upstream_id for item in found if isinstance(item, Notification)]
 
 
@@ -221,7 +221,7 @@ async def test_atp_resumes_its_stream_behind_the_last_event(server: ReferenceSer
     async with inbox.stream(place) as stream:
         found = await next_items(stream, 3)
     assert upstream_ids(found) == missed
-    assert found[2] == Discard(reason="upstream_expired", detail=seen[0])
+    assert found[2] == StatusChange(upstream_id=seen[0], status="expired")
 
 
 async def test_atp_begins_anew_where_the_place_is_not_known_any_more(server: ReferenceServer, pool: HttpPool) -> None:

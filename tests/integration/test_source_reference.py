@@ -24,7 +24,7 @@ from bellwire.sources.source import Source, Surroundings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from bellwire.model import AccountKey, Notification, Via
+    from bellwire.model import AccountKey, Notification, StatusChange, Via
     from bellwire.ports import SourceEvent
 
 pytestmark = pytest.mark.timeout(60)
@@ -71,6 +71,9 @@ class Records:
     async def note(self, account: AccountKey, event: SourceEvent) -> None:
         del account
         self.events.append(event)
+
+    async def note_changes(self, account: AccountKey, changes: Sequence[StatusChange]) -> None:
+        del account, changes
 
     async def until(self, account: str, count: int) -> list[str]:
         while len(self.got.get(account, [])) < count:

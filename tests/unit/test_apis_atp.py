@@ -14,7 +14,7 @@ from bellwire.apis.atp import Atp
 from bellwire.apis.sse import ServerSentEvent
 from bellwire.config.schema import AccountConfig
 from bellwire.errors import SourceError
-from bellwire.model import Discard, Notification, Severity
+from bellwire.model import Discard, Notification, Severity, StatusChange, StreamItem
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 ITEM: dict[str, Any] = {
@@ -225,7 +225,7 @@ def test_the_count_is_that_of_all_pages(answer: Any, count: int | None) -> None:
 # --- the stream ----------------------------------------------------------------------------------------------------
 
 
-def streamed(name: str, data: Any, **keys: Any) -> Notification | Discard | None:
+def streamed(name: str, data: Any, **keys: Any) -> StreamItem | None:
     text = data if isinstance(data, str) else json.dumps(data)
     return Atp(account(**keys)).read_event(ServerSentEvent(text, name, "1"))
 
@@ -258,7 +258,7 @@ def test_a_ping_is_no_item() -> None:
 @pytest.mark.parametrize("status", ["responded", "completed", "expired", "invalidated"])
 def test_what_is_settled_elsewhere_is_recorded(status: str) -> None:
     update = {"notification_id": "n1", "status": status, "updated_at": "2026-11-22T10:00:00Z"}
-    assert streamed("status_update", update) == Discard(reason=f"upstream_{status}", detail="n1")
+    assert streamed("status_update", update) == StatusChange(upstream_id="n1", status=status)
 
 
 @pytest.mark.parametrize("status", ["created", "delivered", "acknowledged"])

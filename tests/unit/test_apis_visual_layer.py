@@ -14,7 +14,7 @@ from bellwire.apis.sse import ServerSentEvent
 from bellwire.apis.visual_layer import VisualLayer
 from bellwire.config.schema import AccountConfig
 from bellwire.errors import SourceError
-from bellwire.model import Discard, Notification, Severity
+from bellwire.model import Discard, Notification, Severity, StreamItem
 from vendor_server import vl_item
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -232,7 +232,7 @@ def test_the_count_is_read_in_each_of_its_shapes(answer: Any, count: int | None)
 # --- the stream ----------------------------------------------------------------------------------------------------
 
 
-def streamed(data: str, **keys: Any) -> Notification | Discard | None:
+def streamed(data: str, **keys: Any) -> StreamItem | None:
     return VisualLayer(account(**keys)).read_event(ServerSentEvent(data))
 
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from bellwire.config.schema import AccountConfig
 from bellwire.errors import LedgerError, RateLimitedError, SourceError, StreamRefusedError, UnauthorizedError
 from bellwire.metrics import Metrics
-from bellwire.model import AccountKey, Discard, Notification, Severity, SourceState, Via
+from bellwire.model import AccountKey, Discard, Notification, Severity, SourceState, StatusChange, Via
 from bellwire.ports import Position, SourceEvent
 from bellwire.sources.source import Source, Surroundings
 from fake_inbox import FakeInbox, item
@@ -67,6 +67,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.kept = Position()
         self.events: list[SourceEvent] = []
+        self.changes: list[StatusChange] = []
 
     async def position(self, account: AccountKey) -> Position:
         assert account.name == "a"
@@ -79,6 +80,10 @@ class MemoryLedger:
     async def note(self, account: AccountKey, event: SourceEvent) -> None:
         assert account.name == "a"
         self.events.append(event)
+
+    async def note_changes(self, account: AccountKey, changes: Sequence[StatusChange]) -> None:
+        assert account.name == "a"
+        self.changes += changes
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]
@@ -528,6 +533,17 @@ async def test_polls_that_fail_for_long_are_a_gap(world: World) -> None:
 
 
 # --- refusals of the account ---------------------------------------------------------------------------------------
+
+
+async def test_what_a_stream_says_became_of_an_item_is_kept(world: World) -> None:
+    await world.start()
+    await world.until(lambda: world.is_in(SourceState.STREAMING), within=5)
+    (stream,) = world.inbox.streams
+    gone = StatusChange(upstream_id="n1", status="expired")
+    stream.put([*world.new("n1"), gone])
+    await world.calm()
+    assert world.ledger.changes == [gone]
+    assert "n1" in world.intake.via
 
 
 async def test_marks_that_are_refused_are_a_state_too_and_it_ends_where_it_was(world: World) -> None:

@@ -15,7 +15,7 @@ from bellwire.apis.dialect import Call, Dialect
 from bellwire.apis.reading import items_in, mapping, read_items, read_object, text, whole_number
 from bellwire.apis.tokens import bearer
 from bellwire.config.schema import Authorization
-from bellwire.model import Discard, Json, Notification, Page
+from bellwire.model import Discard, Json, Notification, Page, StreamItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ class Atp(Dialect):
         headers = (("Last-Event-ID", last_event_id),) if last_event_id else ()
         return Call(method="GET", path=f"{_ROOT}/events", headers=headers)
 
-    def read_event(self, event: ServerSentEvent) -> Notification | Discard | None:
+    def read_event(self, event: ServerSentEvent) -> StreamItem | None:
         """Read a bare item, or what became of one. An event without a name is taken for an item."""
         if event.event in {"notification", "message"}:
             return self._mine(read_object(event, notification))
@@ -93,7 +93,7 @@ class Atp(Dialect):
             return Discard(reason="vendor_error", detail=event_code(event))
         return Discard(reason="unknown_event", detail=event.event[:100])
 
-    def _mine(self, found: Notification | Discard) -> Notification | Discard | None:
+    def _mine(self, found: Notification | Discard) -> StreamItem | None:
         """Leave out what the account's list, which the vendor filters, would leave out."""
         if isinstance(found, Discard):
             return found

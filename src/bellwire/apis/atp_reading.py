@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bellwire.apis.reading import id_text, labels_of, loads, mapping, moment, text
-from bellwire.model import Discard, Json, Notification, Severity
+from bellwire.model import Discard, Json, Notification, Severity, StatusChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ def event_code(event: ServerSentEvent) -> str:
         return ""
 
 
-def status_update(event: ServerSentEvent) -> Discard | None:
+def status_update(event: ServerSentEvent) -> StatusChange | Discard | None:
     """Return what is to be recorded: that nothing is left to decide.
 
     What is open still changes nothing here: most often it is the echo of our own acknowledgement.
@@ -43,8 +43,9 @@ def status_update(event: ServerSentEvent) -> Discard | None:
     status, upstream_id = text(update.get("status")), text(update.get("notification_id"))
     if status in _OPEN:
         return None
-    reason = f"upstream_{status}" if status in _FINAL else "unknown_status"
-    return Discard(reason=reason, detail=upstream_id[:100])
+    if status not in _FINAL or not upstream_id:
+        return Discard(reason="unknown_status", detail=upstream_id[:100])
+    return StatusChange(upstream_id=upstream_id, status=status)
 
 
 def notification(item: Mapping[str, Json]) -> Notification:

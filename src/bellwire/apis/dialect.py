@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bellwire.apis.sse import ServerSentEvent
     from bellwire.config.schema import AccountConfig
-    from bellwire.model import Json, Notification, Page
+    from bellwire.model import Json, Page, StreamItem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +83,7 @@ class Dialect(Protocol):
         del last_event_id
         return None
 
-    def read_event(self, event: ServerSentEvent) -> Notification | Discard | None:
+    def read_event(self, event: ServerSentEvent) -> StreamItem | None:
         """Return what the event is; None if it is not about a notification of this account."""
         return Discard(reason="unknown_event", detail=event.event[:100])
 

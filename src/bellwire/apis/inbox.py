@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bellwire.apis.sse import ServerSentEvent
     from bellwire.config.schema import AccountConfig
     from bellwire.http import HttpPool
-    from bellwire.model import MarkResult, Notification, Page
+    from bellwire.model import MarkResult, Page, StreamItem
     from bellwire.ports import Clock
 
 _PLACE_UNKNOWN = frozenset({"http_400", "http_410", "http_412", "http_422"})  # may mean the id to resume from
@@ -171,7 +171,7 @@ class HttpStream:
         """The id to resume from."""
         return self._last_event_id
 
-    async def batches(self) -> AsyncIterator[list[Notification | Discard]]:
+    async def batches(self) -> AsyncIterator[list[StreamItem]]:
         """Yield what each read brought; what arrives meanwhile waits in the socket, so that memory stays bounded."""
         parser = SseParser()
         while True:
@@ -183,7 +183,7 @@ class HttpStream:
             self._last_event_id = parser.last_event_id or self._last_event_id
             yield found
 
-    def _item(self, event: ServerSentEvent | Oversized) -> Notification | Discard | None:
+    def _item(self, event: ServerSentEvent | Oversized) -> StreamItem | None:
         if isinstance(event, Oversized):
             return Discard(reason="oversized", detail=f"more than {event.limit} bytes")
         if not event.data:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bellwire.ledger.database import Database
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.writer import Trouble
-    from bellwire.model import AccountKey, ChannelKey
+    from bellwire.model import AccountKey, ChannelKey, StatusChange
     from bellwire.ports import (
         Arrival,
         ChannelPolicy,
@@ -144,6 +144,10 @@ class Ledger:
     async def note(self, account: AccountKey, event: SourceEvent) -> None:
         """Keep an event for the status page."""
         await self._writer.run(positions.note_source_events, (account, event))
+
+    async def note_changes(self, account: AccountKey, changes: Sequence[StatusChange]) -> None:
+        """Keep with the alerts what became of their items at the vendor."""
+        await self._writer.run(positions.note_status_changes, (account, changes))
 
     # --- dispatch ---
 

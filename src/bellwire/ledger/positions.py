@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from bellwire.ledger.tables import accounts, source_events
+from bellwire.ledger.tables import accounts, alert_events, alerts, source_events
+from bellwire.model import AlertState
 from bellwire.ports import Position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bellwire.ledger.transaction import Transaction
-    from bellwire.model import AccountKey
+    from bellwire.model import AccountKey, StatusChange
     from bellwire.ports import SourceEvent
 
 _KEPT_EVENTS = 200  # an account
@@ -39,6 +40,20 @@ def save_positions(tx: Transaction, moves: Sequence[tuple[AccountKey, Position]]
         }
         tx.connection.execute(accounts.update().where(accounts.c.id == tx.account_id(key)).values(values))
     return [None] * len(moves)
+
+
+def note_status_changes(tx: Transaction, batches: Sequence[tuple[AccountKey, Sequence[StatusChange]]]) -> list[None]:
+    """Keep with the alerts what became of their items at the vendor; what is not known here is of no interest."""
+    for key, changes in batches:
+        account_id = tx.account_id(key)
+        for change in changes:
+            identity = {"account_id": account_id, "upstream_id": change.upstream_id}
+            found = tx.connection.execute(select(alerts.c.id, alerts.c.state).filter_by(**identity)).first()
+            if found is not None:
+                detail = {"status": change.status, "before_sent": found.state is AlertState.IN_FLIGHT}
+                event = {"alert_id": found.id, "at": tx.now, "kind": "upstream_status", "detail": detail}
+                tx.connection.execute(alert_events.insert().values(event))
+    return [None] * len(batches)
 
 
 def note_source_events(tx: Transaction, events: Sequence[tuple[AccountKey, SourceEvent]]) -> list[None]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bellwire.errors import SourceError, StreamRefusedError, UnauthorizedError
-from bellwire.model import Discard, Notification, Via
+from bellwire.model import Discard, Notification, StatusChange, Via
 from bellwire.sources.pace import Backoff
 from bellwire.sources.site import created
 from bellwire.states import SourceSignal
@@ -14,6 +14,7 @@ from bellwire.states import SourceSignal
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bellwire.model import StreamItem
     from bellwire.ports import Stream
     from bellwire.sources.site import Site
 
@@ -75,7 +76,7 @@ class Streamer:
         self._opened_before = True
         site.report.signal(SourceSignal.STREAM_OPENED)
 
-    async def _take(self, batch: list[Notification | Discard], stream: Stream) -> None:
+    async def _take(self, batch: list[StreamItem], stream: Stream) -> None:
         site = self._site
         discards = [item for item in batch if isinstance(item, Discard)]
         if discards:
@@ -84,6 +85,9 @@ class Streamer:
         if found:
             self._brought = True
             await self._hand_in(found)
+        # After what came: a batch may bring an item and its end.
+        if changes := [item for item in batch if isinstance(item, StatusChange)]:
+            await site.ledger.note_changes(site.key, changes)
         site.standing.stream_alive(site.clock.wall())
         if stream.last_event_id != site.standing.last_event_id:
             site.standing.last_event_id = stream.last_event_id  # only now: what it covers is recorded
