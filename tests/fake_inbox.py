@@ -67,6 +67,9 @@ class FakeInbox:
             for stream in self.streams:
                 stream.put(list(items))
 
+    async def ready(self) -> None:
+        await self._gate.open()
+
     async def page(self, cursor: str | None = None) -> Page:
         await self._call("page")
         start = int(cursor or 0)

@@ -40,6 +40,7 @@ class RenamedInbox:
         self._names = names
         self.unread_count = inbox.unread_count
         self.on_refusal = inbox.on_refusal
+        self.ready = inbox.ready
 
     async def page(self, cursor: str | None = None) -> Page:
         page = await self._inbox.page(cursor)

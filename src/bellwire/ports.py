@@ -60,6 +60,10 @@ class Inbox(Protocol):
     A vendor that asked for a pause, or refused the credentials, is left alone until then by all of these calls: they wait.
     """
 
+    async def ready(self) -> None:
+        """Wait until the vendor lets calls be made: what is asked then is asked at once."""
+        ...
+
     async def page(self, cursor: str | None = None) -> Page:
         """Fetch a page of unread notifications: the first, or the one that ``cursor`` from an earlier page names."""
         ...

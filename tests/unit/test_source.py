@@ -535,6 +535,20 @@ async def test_polls_that_fail_for_long_are_a_gap(world: World) -> None:
 # --- refusals of the account ---------------------------------------------------------------------------------------
 
 
+async def test_what_came_while_credentials_were_refused_is_late(world: World) -> None:
+    world.started_before()
+    await world.start(poll={"min_interval": "1s", "max_interval": "5s"})
+    await world.until(lambda: world.is_in(SourceState.STREAMING), within=5)
+    world.inbox.list_error = world.inbox.stream_error = UnauthorizedError("401", reason="http_401")
+    world.inbox.streams[0].put(None)
+    await world.until(lambda: world.is_in(SourceState.UNAUTHORIZED), within=90)
+    await world.turn(15)
+    world.inbox.emit(*world.new("z"), streamed=False)
+    world.inbox.list_error = world.inbox.stream_error = None
+    await world.until(lambda: "z" in world.intake.via, within=400)
+    assert world.intake.late == ["z"]
+
+
 async def test_what_a_stream_says_became_of_an_item_is_kept(world: World) -> None:
     await world.start()
     await world.until(lambda: world.is_in(SourceState.STREAMING), within=5)

@@ -71,6 +71,11 @@ class Gate:
         """Whether the last answer about the credentials was that they are refused."""
         return self._denials > 0
 
+    async def open(self) -> None:
+        """Wait until no pause is left."""
+        while pause := self._waiting():
+            await self._clock.sleep(pause)
+
     @asynccontextmanager
     async def passage(self, ration: Ration | None = None) -> AsyncIterator[None]:
         """Wait until a call may be made, by this gate and by its ration if it has one, and learn from how it ends."""

@@ -59,6 +59,10 @@ class HttpInbox:
         self._timeout = account.http_config.timeout.total_seconds()
         self._stall_timeout = account.stream.stall_timeout.total_seconds()
 
+    async def ready(self) -> None:
+        """Wait until the vendor lets calls be made."""
+        await self._gate.open()
+
     async def page(self, cursor: str | None = None) -> Page:
         """Fetch a page of unread notifications."""
         call = self._dialect.list_page(cursor)

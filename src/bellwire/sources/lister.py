@@ -135,6 +135,7 @@ class Lister:
         site, standing = self._site, self._site.standing
         changes = standing.changes
         self._count = None
+        await site.inbox.ready()  # what comes while we wait for the vendor's leave has been missed, too
         began = site.clock.wall()
         border = standing.opened_at if standing.stream_open and standing.opened_at else began
         first = standing.started_at is None
