@@ -52,17 +52,24 @@ def config(server: ReferenceServer, receiver: WebhookReceiver, folder: Path, acc
 
 @asynccontextmanager
 async def daemon(settings: dict[str, Any], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    path = folder / "bellwire.yaml"
+    path, log = folder / "bellwire.yaml", folder / "bellwire.log"
     path.write_text(json.dumps(settings))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bellwire", "run", "--config", str(path)), stderr=asyncio.subprocess.DEVNULL
-    )
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bellwire", "run", "--config", str(path)), stderr=output
+        )
     os.sched_setaffinity(process.pid, CORES[-1:])
     try:
         yield process
     finally:
         process.terminate()
         await process.wait()
+
+
+async def started(folder: Path) -> None:
+    """Wait until everything runs: the sources do so before the page is there."""
+    while b'"started"' not in (folder / "bellwire.log").read_bytes():
+        await asyncio.sleep(0.05)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -128,6 +135,7 @@ async def main() -> None:
             async with daemon(config(server, receiver, folder, ACCOUNTS), folder) as process:
                 for user in users:
                     await server.streaming(API, user.name)
+                await started(folder)
                 idle = megabytes(process.pid)
                 latencies = await steady(server, receiver, 50, 10)
                 number = int(sys.argv[1]) if len(sys.argv) > 1 else 5000

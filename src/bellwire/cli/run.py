@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ def run(option: str | None, dry: bool) -> None:  # noqa: FBT001 - click's way
 
     A dry run has a ledger of its own that is thrown away: a real run beside it, or after it, knows nothing of it.
     """
+    gc.disable()  # until everything is imported: there is nothing to collect, and much to look through
     config, url = configured(option)
     from bellwire.cli.logs import configure_logs  # noqa: PLC0415 - nothing is logged before the configuration is good
     from bellwire.errors import BellwireError  # noqa: PLC0415
@@ -72,7 +74,7 @@ async def _serve(config: Config, url: str, reread: Callable[[], Config], *, dry:
             return
         companions = [asyncio.create_task(_feed_watchdog(app, manager)), asyncio.create_task(_reload(app, manager))]
         try:
-            await app.run(stop, lambda: manager.ready(_status(app)))
+            await app.run(stop, lambda: _started(app, manager))
         except BaseExceptionGroup as group:
             raise _first(group) from None
         finally:
@@ -109,6 +111,13 @@ async def _reload(app: App, manager: ServiceManager) -> None:
             manager.ready(f"{_status(app)}; the last reload failed")
         else:
             manager.ready(_status(app))
+
+
+def _started(app: App, manager: ServiceManager) -> None:
+    # What is here now stays for good. Looking through it again and again would hold up alerts for a tenth of a second.
+    gc.freeze()
+    gc.enable()
+    manager.ready(_status(app))
 
 
 def _status(app: App) -> str:
