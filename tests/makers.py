@@ -17,7 +17,7 @@ from bellwire.model import (
     Suppression,
     Via,
 )
-from bellwire.ports import Arrival, ChannelPolicy
+from bellwire.records import Arrival, ChannelPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

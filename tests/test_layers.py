@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bellwire"
 # vocabulary. Every unit is listed with the units that it may import; itself and the version it always may. Imports for
 # type checkers and inside functions count like any other.
 
-VOCABULARY = {"model", "errors", "states"}
+VOCABULARY = {"model", "records", "errors", "states"}
 SHARED = VOCABULARY | {"config.schema", "config.duration", "ports", "clock", "metrics", "http", "routing"}
 ADAPTERS = {"apis", "sources", "channels", "ledger", "web"}
 ARROWS = {"intake", "dispatch", "acknowledge", "retention"}

@@ -9,7 +9,7 @@ import structlog
 
 from bellwire.errors import RejectedError, SourceError
 from bellwire.model import MarkOutcome, MarkResult
-from bellwire.ports import MarkRecord
+from bellwire.records import MarkRecord
 
 if TYPE_CHECKING:
     import random
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from bellwire.metrics import Metrics
     from bellwire.model import AccountKey
-    from bellwire.ports import AcknowledgeLedger, Clock, DueMark, Inbox
+    from bellwire.ports import AcknowledgeLedger, Clock, Inbox
+    from bellwire.records import DueMark
 
 _BATCH = 100
 _INITIAL_BACKOFF = 1.0  # seconds

@@ -9,7 +9,7 @@ from bellwire.channels import settings_of
 from bellwire.config.rules import compile_rules
 from bellwire.intake import CatchUp, Mailbox, Rulebook
 from bellwire.model import AccountKey
-from bellwire.ports import ChannelPolicy, RateLimit
+from bellwire.records import ChannelPolicy, RateLimit
 
 if TYPE_CHECKING:
     from bellwire.config.schema import AccountConfig, ChannelConfig, Config, ReceiverConfig

@@ -15,7 +15,7 @@ import structlog
 
 from bellwire.errors import DeliveryError, LedgerError, Verdict
 from bellwire.model import Envelope
-from bellwire.ports import Outcome, Start
+from bellwire.records import Outcome, Start
 
 if TYPE_CHECKING:
     import random
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from bellwire.metrics import Metrics
     from bellwire.model import Alert, ChannelKey, Message, Receipt
-    from bellwire.ports import Channel, ChannelPolicy, Claim, Claims, Clock, DispatchLedger
+    from bellwire.ports import Channel, Clock, DispatchLedger
+    from bellwire.records import ChannelPolicy, Claim, Claims
 
 _LEASE_MARGIN = 10.0  # seconds between the end of the longest send and the end of its lease
 _PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again and again

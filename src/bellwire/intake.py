@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bellwire.model import Alert, Decision, MarkPolicy, Suppression, Via
-from bellwire.ports import Arrival
+from bellwire.records import Arrival
 from bellwire.routing.rules import route
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -24,41 +26,30 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.alerts_received = Counter(
-            "bellwire_alerts_received", "Alerts recorded.", ["account", "via"], registry=registry
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        self.alerts_received = counter("bellwire_alerts_received", "Alerts recorded.", ["account", "via"])
+        self.source_state = gauge(
+            "bellwire_source_state", "1 for the present state of the source.", ["account", "state"]
         )
-        self.source_state = Gauge(
-            "bellwire_source_state", "1 for the present state of the source.", ["account", "state"], registry=registry
-        )
-        self.source_lag = Gauge(
+        self.source_lag = gauge(
             "bellwire_source_lag_seconds",
             "From the vendor's creation of the newest alert to its record here.",
             ["account"],
-            registry=registry,
         )
-        self.stream_missed = Counter(
-            "bellwire_stream_missed", "Alerts that the stream should have brought.", ["account"], registry=registry
+        self.stream_missed = counter(
+            "bellwire_stream_missed", "Alerts that the stream should have brought.", ["account"]
         )
-        self.stream_discarded = Counter(
-            "bellwire_stream_discarded",
-            "Stream data that was no notification.",
-            ["account", "reason"],
-            registry=registry,
+        self.stream_discarded = counter(
+            "bellwire_stream_discarded", "Stream data that was no notification.", ["account", "reason"]
         )
-        self.source_errors = Counter(
-            "bellwire_source_errors", "Calls to the vendor that failed.", ["account", "reason"], registry=registry
+        self.source_errors = counter(
+            "bellwire_source_errors", "Calls to the vendor that failed.", ["account", "reason"]
         )
-        self.notifications = Counter(
-            "bellwire_notifications",
-            "Messages confirmed by the other side.",
-            ["receiver", "channel"],
-            registry=registry,
+        self.notifications = counter(
+            "bellwire_notifications", "Messages confirmed by the other side.", ["receiver", "channel"]
         )
-        self.notifications_failed = Counter(
-            "bellwire_notifications_failed",
-            "Attempts that failed.",
-            ["receiver", "channel", "reason"],
-            registry=registry,
+        self.notifications_failed = counter(
+            "bellwire_notifications_failed", "Attempts that failed.", ["receiver", "channel", "reason"]
         )
         self.notification_latency = Histogram(
             "bellwire_notification_latency_seconds",
@@ -67,32 +58,24 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
-        self.suppressed = Counter("bellwire_suppressed", "Alerts not sent, on purpose.", ["reason"], registry=registry)
-        self.read_marks = Counter(
-            "bellwire_read_marks",
-            "Answers to marking notifications as read.",
-            ["account", "outcome"],
-            registry=registry,
+        self.suppressed = counter("bellwire_suppressed", "Alerts not sent, on purpose.", ["reason"])
+        self.read_marks = counter(
+            "bellwire_read_marks", "Answers to marking notifications as read.", ["account", "outcome"]
         )
-        self.rule_errors = Counter(
-            "bellwire_rule_errors", "Rules that raised; the alert went on without them.", registry=registry
-        )
-        self.render_errors = Counter(
+        self.rule_errors = counter("bellwire_rule_errors", "Rules that raised; the alert went on without them.")
+        self.render_errors = counter(
             "bellwire_render_errors",
             "Messages that went out in the plain form because theirs could not be made.",
             ["receiver", "channel"],
-            registry=registry,
         )
-        self.deliveries = Gauge("bellwire_deliveries", "Deliveries by state.", ["state"], registry=registry)
-        self.unaccounted_alerts = Gauge(
-            "bellwire_unaccounted_alerts", "Alerts whose state does not follow from their record.", registry=registry
+        self.deliveries = gauge("bellwire_deliveries", "Deliveries by state.", ["state"])
+        self.unaccounted_alerts = gauge(
+            "bellwire_unaccounted_alerts", "Alerts whose state does not follow from their record."
         )
-        self.config_last_reload_successful = Gauge(
-            "bellwire_config_last_reload_successful",
-            "1 if the configuration last loaded is in force.",
-            registry=registry,
+        self.config_last_reload_successful = gauge(
+            "bellwire_config_last_reload_successful", "1 if the configuration last loaded is in force."
         )
-        build_info = Gauge("bellwire_build_info", "1, with the version.", ["version"], registry=registry)
+        build_info = gauge("bellwire_build_info", "1, with the version.", ["version"])
         build_info.labels(version=__version__).set(1)
 
     def add_account(self, account: str) -> None:

@@ -23,13 +23,13 @@ from bellwire.model import (
     Suppression,
     Via,
 )
-from bellwire.ports import Claim, MarkRecord, Outcome, Position, RateLimit, SourceEvent, Start
+from bellwire.records import Claim, MarkRecord, Outcome, Position, RateLimit, SourceEvent, Start
 from fakes import FakeClock
 from makers import OPS, PAGER, VISION, a_policy, an_alert, an_arrival, ids
 
 if TYPE_CHECKING:
     from bellwire.model import ChannelKey
-    from bellwire.ports import ChannelPolicy
+    from bellwire.records import ChannelPolicy
 
 
 async def take(ledger: Ledger, policy: ChannelPolicy | None = None, limit: int = 100) -> list[Claim]:

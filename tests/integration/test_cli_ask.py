@@ -18,7 +18,7 @@ from bellwire.errors import LedgerError, Verdict
 from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
 from bellwire.model import AccountKey, Decision, DeliveryState, Destination, MarkState, RouteStep
-from bellwire.ports import Outcome, Start
+from bellwire.records import Outcome, Start
 from bellwire.web import schemas
 from bellwire.web.serve import WebServer
 from certificates import Authority

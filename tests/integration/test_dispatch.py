@@ -18,7 +18,7 @@ from bellwire.errors import DeliveryError, Verdict
 from bellwire.ledger import auditing
 from bellwire.metrics import Metrics
 from bellwire.model import DeliveryKind, Envelope, Message, Receipt
-from bellwire.ports import Claim
+from bellwire.records import Claim
 from fakes import FakeClock
 from makers import OPS, PAGER, a_policy, an_alert, an_arrival
 

@@ -16,7 +16,7 @@ from bellwire.config.schema import AccountConfig
 from bellwire.http import HttpPool
 from bellwire.metrics import Metrics
 from bellwire.model import SourceState
-from bellwire.ports import Position
+from bellwire.records import Position
 from bellwire.reference.serve import ReferenceServer, serving
 from bellwire.reference.settings import ReferenceSettings, User
 from bellwire.sources.source import Source, Surroundings
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from bellwire.model import AccountKey, Notification, StatusChange, Via
-    from bellwire.ports import SourceEvent
+    from bellwire.records import SourceEvent
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -14,7 +14,7 @@ from bellwire.config.schema import AccountConfig
 from bellwire.errors import LedgerError, RateLimitedError, SourceError, StreamRefusedError, UnauthorizedError
 from bellwire.metrics import Metrics
 from bellwire.model import AccountKey, Discard, Notification, Severity, SourceState, StatusChange, Via
-from bellwire.ports import Position, SourceEvent
+from bellwire.records import Position, SourceEvent
 from bellwire.sources.source import Source, Surroundings
 from fake_inbox import FakeInbox, item
 from fakes import FakeClock, settle

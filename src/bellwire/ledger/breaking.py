@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bellwire.ledger.transaction import Transaction
-    from bellwire.ports import ChannelPolicy, Outcome
+    from bellwire.records import ChannelPolicy, Outcome
 
 BREAKER_THRESHOLD = 5
 """So many failures in a row open a channel's breaker."""

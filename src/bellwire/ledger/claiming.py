@@ -27,14 +27,14 @@ from bellwire.ledger.tables import (
 from bellwire.ledger.transaction import in_chunks
 from bellwire.ledger.types import Instant
 from bellwire.model import DeliveryKind, DeliveryState, Message
-from bellwire.ports import Claim, Claims
+from bellwire.records import Claim, Claims
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
-    from bellwire.ports import ChannelPolicy, RateLimit
+    from bellwire.records import ChannelPolicy, RateLimit
 
 _EXPIRED = select(deliveries.c.id).where(
     SENDING,

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.writer import Trouble
     from bellwire.model import AccountKey, ChannelKey, StatusChange
-    from bellwire.ports import (
+    from bellwire.ports import Clock
+    from bellwire.records import (
         Arrival,
         ChannelPolicy,
         Claims,
-        Clock,
         DueMarks,
         MarkRecord,
         Outcome,

@@ -9,14 +9,14 @@ from sqlalchemy import bindparam, select
 from bellwire.ledger.tables import PENDING, read_marks
 from bellwire.ledger.transaction import in_chunks
 from bellwire.model import MarkOutcome, MarkState
-from bellwire.ports import DueMark, DueMarks
+from bellwire.records import DueMark, DueMarks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.model import AccountKey
-    from bellwire.ports import MarkRecord
+    from bellwire.records import MarkRecord
 
 _STATE = {
     MarkOutcome.CONFIRMED: MarkState.CONFIRMED,

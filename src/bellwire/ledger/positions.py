@@ -8,14 +8,14 @@ from sqlalchemy import select
 
 from bellwire.ledger.tables import accounts, alert_events, alerts, source_events
 from bellwire.model import AlertState
-from bellwire.ports import Position
+from bellwire.records import Position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.model import AccountKey, StatusChange
-    from bellwire.ports import SourceEvent
+    from bellwire.records import SourceEvent
 
 _KEPT_EVENTS = 200  # an account
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.model import AccountKey, Destination
-    from bellwire.ports import Arrival
+    from bellwire.records import Arrival
 
 Row = dict[str, Any]
 

@@ -25,7 +25,7 @@ from bellwire.ledger.tables import (
 from bellwire.ledger.transaction import in_chunks
 from bellwire.ledger.types import Instant
 from bellwire.model import AccountKey, AlertState, DeliveryState, ObligationState
-from bellwire.ports import Settled
+from bellwire.records import Settled
 from bellwire.states import may_mark, settle
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
     from bellwire.model import ChannelKey
-    from bellwire.ports import ChannelPolicy, Outcome, Start
+    from bellwire.records import ChannelPolicy, Outcome, Start
 
 # Statements are made once: making them costs more than running them.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bellwire.errors import SourceError, UnauthorizedError
 from bellwire.model import Notification, Via
-from bellwire.ports import SourceEvent
+from bellwire.records import SourceEvent
 from bellwire.sources.pace import Backoff, Pace
 from bellwire.sources.site import created
 from bellwire.sources.sweep import sweep

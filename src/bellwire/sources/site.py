@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bellwire.model import Severity, Via
-from bellwire.ports import SourceEvent
+from bellwire.records import SourceEvent
 from bellwire.states import SourceSignal
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bellwire.ports import Position
+from bellwire.records import Position
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
