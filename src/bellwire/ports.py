@@ -187,7 +187,7 @@ class DispatchLedger(Protocol):
         ...
 
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
-        """Give back claims that were never started."""
+        """Give back claims: what was never started is as it was, what was is in doubt."""
         ...
 
     def work(self, channel: ChannelKey) -> asyncio.Event:

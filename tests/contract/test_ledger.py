@@ -412,6 +412,19 @@ async def test_a_pause_that_was_asked_for_holds_though_another_send_succeeds(led
     assert (blocked.claims, blocked.next_due) == ((), until)
 
 
+async def test_nothing_is_asked_again_at_once_while_a_probe_is_under_way(ledger: Ledger, clock: FakeClock) -> None:
+    policy = a_policy(rate=RateLimit(per_second=10, burst=10, max_delay=3600), lease=60)
+    await ledger.record([an_arrival(PAGER) for _ in range(3)])
+    claims = await take(ledger, policy, limit=1)
+    await begin(ledger, claims, policy=policy)
+    fault = outcome_of(claims[0], verdict=Verdict.CHANNEL_FAULT, reason="http_401", due_at=clock.now())
+    await ledger.settle(policy, [fault])
+    await clock.advance(1)
+    assert len(await take(ledger, policy)) == 1  # the probe
+    asked = await ledger.claim(policy, 10)
+    assert (asked.claims, asked.next_due) == ((), clock.now() + timedelta(seconds=60))  # its lease's end
+
+
 async def test_a_rate_limit_lets_no_more_through_than_its_bucket_holds(ledger: Ledger, clock: FakeClock) -> None:
     policy = a_policy(rate=RateLimit(per_second=2, burst=3, max_delay=3600))
     await ledger.record([an_arrival(PAGER) for _ in range(10)])

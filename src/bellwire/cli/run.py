@@ -59,7 +59,7 @@ async def _serve(config: Config, url: str, reread: Callable[[], Config], *, dry:
     from bellwire.cli.notify import ServiceManager  # noqa: PLC0415
 
     manager = ServiceManager.from_environ(os.environ)
-    stop = asyncio.Event()
+    stop, reload = asyncio.Event(), asyncio.Event()
 
     def end() -> None:
         manager.stopping("sending what is under way")
@@ -68,11 +68,15 @@ async def _serve(config: Config, url: str, reread: Callable[[], Config], *, dry:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)  # from the first moment: unhandled, it would end the daemon
     async with AsyncExitStack() as stack:
         app = await _unless(stop, stack.enter_async_context(opened(config, url, reread=reread, dry=dry)))
         if app is None:
             return
-        companions = [asyncio.create_task(_feed_watchdog(app, manager)), asyncio.create_task(_reload(app, manager))]
+        companions = [
+            asyncio.create_task(_feed_watchdog(app, manager)),
+            asyncio.create_task(_reload(app, manager, reload)),
+        ]
         try:
             await app.run(stop, lambda: _started(app, manager))
         except BaseExceptionGroup as group:
@@ -94,12 +98,10 @@ async def _unless(stop: asyncio.Event, opening: Coroutine[None, None, App]) -> A
     return task.result()
 
 
-async def _reload(app: App, manager: ServiceManager) -> None:
-    """Reload at each SIGHUP. Several that come during a reload are one more."""
+async def _reload(app: App, manager: ServiceManager, asked: asyncio.Event) -> None:
+    """Reload whenever it is asked for. Several that come during a reload are one more."""
     from bellwire.errors import BellwireError  # noqa: PLC0415 - see run
 
-    asked = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
     while True:
         await asked.wait()
         asked.clear()

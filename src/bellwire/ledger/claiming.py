@@ -70,7 +70,7 @@ def recover(tx: Transaction, questions: Sequence[None]) -> list[int]:
 
 
 def unclaim(tx: Transaction, batches: Sequence[Sequence[str]]) -> list[None]:
-    """Give back claims of ours that were never started."""
+    """Give back claims of ours: what was never started is as it was, what was is in doubt."""
     for some in in_chunks([delivery_id for batch in batches for delivery_id in batch]):
         mine = select(deliveries.c.id).where(deliveries.c.id.in_(some), SENDING, deliveries.c.owner == tx.owner)
         _release(tx, list(tx.connection.execute(mine).scalars()))
@@ -115,9 +115,10 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
 
 def _next_due(tx: Transaction, later: datetime | None, bucket: _Bucket | None) -> datetime | None:
     """Return when to ask again for what is not claimed; None if the end of a send will say so."""
-    if later is not None and bucket is not None:
-        return max(later, bucket.next_at)
-    return later if later is not None and later > tx.now else None
+    if later is None:
+        return None
+    moment = max(later, bucket.next_at) if bucket else later
+    return moment if moment > tx.now else None
 
 
 def _expire_leases(tx: Transaction, channel_id: int) -> None:

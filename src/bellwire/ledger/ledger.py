@@ -156,7 +156,7 @@ class Ledger:
         return await self._writer.run(claiming.claim_deliveries, (policy, limit))
 
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
-        """Give back claims that were never started."""
+        """Give back claims: what was started is in doubt."""
         await self._writer.run(claiming.unclaim, delivery_ids)
 
     async def start(self, policy: ChannelPolicy, starts: Sequence[Start]) -> list[bool]:
