@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import secrets
 import shlex
 import socket
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -24,7 +27,6 @@ from bellwire.demo.scenario import BATCH, RECEIVERS, Happening, happenings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
-    from pathlib import Path
 
 API, USER = "visual_layer", "demo"
 _PAUSE = 0.4  # seconds between two notifications
@@ -181,7 +183,8 @@ class Demo:
         self._say(f"  status page         http://{stage.web}/")
         self._say(f"  its configuration   {self._folder / 'bellwire.yaml'}   (change it and run the demo again)")
         self._say(f"  its log             {stage.log}")
-        commands = f". {self._folder / 'env.sh'}; bellwire audit --config {self._folder / 'bellwire.yaml'}"
+        program = os.path.relpath(Path(sys.executable).with_name("bellwire"))
+        commands = f". {self._folder / 'env.sh'}; {program} audit --config {self._folder / 'bellwire.yaml'}"
         self._say(f"  commands            {commands}   (or explain ALERT, alerts, deliveries)")
         self._say(f"  reference server    {stage.reference}/docs")
         self._say(f"  what arrived        {self._folder / 'received'}   (written at the end)")
