@@ -84,6 +84,8 @@ class DeliveryState(enum.StrEnum):
     SENT = "sent"
     DEAD = "dead"
     MERGED = "merged"  # its obligations went into a digest that is sent in its place
+    SUPPRESSED = "suppressed"  # nothing of it is owed any more: silenced, muted, read at the vendor, covered …
+    REPLAYED = "replayed"  # it was dead; its obligations went into a replay
 
 
 class DeliveryKind(enum.StrEnum):
@@ -121,6 +123,12 @@ class Suppression(enum.StrEnum):
     DROPPED = "dropped"
     CATCH_UP = "catch_up"
     BEFORE_FIRST_START = "before_first_start"
+    INHIBITED = "inhibited"
+    SILENCED = "silenced"
+    REPEAT = "repeat"
+    MUTED = "muted"
+    READ_UPSTREAM = "read_upstream"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,8 +220,32 @@ class RouteStep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Muting:
+    """When a route may notify, by the names of time intervals: looked at again whenever a delivery is claimed.
+
+    It is muted outside of all the ``active`` ones, where there are any, and within any of ``mute``. What is muted is
+    dropped, or waits (``hold``) and goes out as one digest.
+    """
+
+    active: tuple[str, ...] = ()
+    mute: tuple[str, ...] = ()
+    hold: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repetition:
+    """What makes an alert the repeat of another: the same ``key``, ``within`` so many seconds of its confirmed send."""
+
+    key: str
+    within: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
-    """A receiver that an alert goes to, by which route, and in which group."""
+    """A receiver that an alert goes to, by which route, in which group, and when.
+
+    ``digest`` is a crontab expression: what comes is collected until then.
+    """
 
     receiver: str
     route: str
@@ -221,6 +253,9 @@ class Destination:
     group_labels: Mapping[str, str] = field(default_factory=dict)
     wait: float = 0.0
     interval: float = 0.0
+    muting: Muting | None = None
+    repetition: Repetition | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,6 +35,9 @@ class _Preparation:
 
     def section(self, model: type[Section], data: dict[str, Any], loc: Loc) -> None:
         known = shapes(model)
+        for key in [key for key in data if key in LATER.get(model, ())]:
+            self._document.report((*loc, key), NOT_YET, key=True)
+            del data[key]
         for key in [key for key in data if key not in known]:
             self._strange_key(model, data, loc, key)
         for key, shape in known.items():
@@ -53,8 +56,6 @@ class _Preparation:
         secret = secret_of(key, model)
         if secret:
             self._secret_file(model, data, loc, secret, value)
-        elif key in LATER.get(model, ()):
-            self._document.report((*loc, key), NOT_YET, key=True)
         else:
             self._unknown_key(model, loc, key)
 

@@ -6,7 +6,7 @@ These are values only; `bellwire.config.load` reads them from a file. Secrets ar
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
@@ -137,6 +137,8 @@ class AccountConfig(Section):
     audit_interval: Duration = timedelta(minutes=10)
     catch_up: CatchUpConfig = CatchUpConfig()
     mark_read: MarkPolicy = MarkPolicy.DELIVERED
+    cancel_when_read: bool = False  # read at the vendor by someone else before it was sent: suppress it
+    alert_when_silent: Duration = timedelta(0)  # no item for so long: tell meta_receiver; 0 = never
     http_config: HttpConfig = HttpConfig()
 
 
@@ -170,6 +172,12 @@ class RouteConfig(Section):
     group_by: list[str] = ["..."]
     group_wait: Duration = timedelta(0)
     group_interval: Duration = timedelta(minutes=5)
+    active_time_intervals: list[str] = []
+    mute_time_intervals: list[str] = []
+    muted: Literal["drop", "hold"] = "drop"
+    suppress_repeats: Duration = timedelta(0)
+    dedupe_by: list[str] = ["account", "type", "title"]
+    digest: str | None = None  # a standard crontab expression: collect until then
     routes: list[RouteConfig] = []
 
 
@@ -177,9 +185,11 @@ class RouteConfig(Section):
 
 
 class ChannelConfig(Section):
-    """What every channel takes."""
+    """What every channel takes. ``title`` and ``text`` are Jinja2 templates; None: the channel's own form."""
 
     name: str = ""
+    title: str | None = None
+    text: str | None = None
     timeout: Duration | None = None  # of one whole send; None: http_config.timeout
     http_config: HttpConfig = HttpConfig()  # e-mail uses its tls_config
     max_alerts: int = Field(default=100, ge=1, le=1000)
@@ -201,8 +211,10 @@ class SlackConfig(ChannelConfig):
     """Slack: either a bot token and a channel (Web API), or the address of an incoming webhook."""
 
     token: SecretStr | None = None
+    app_token: SecretStr | None = None  # Socket Mode: buttons
     api_url: SecretStr | None = None
     channel: str | None = None
+    thread: bool = True  # follow-ups of a group go into its thread
     mention: list[MentionConfig] = []
     base_url: str = "https://slack.com/api/"
     max_alerts: int = Field(default=40, ge=1, le=40)
@@ -261,8 +273,95 @@ class ReceiverConfig(Section):
     email_configs: list[EmailConfig] = []
     webhook_configs: list[WebhookConfig] = []
     apprise_configs: list[AppriseConfig] = []
+    fallback: list[str] = []
+    fallback_after: Duration = timedelta(minutes=10)
     rate_limit: RateLimitConfig | None = None
     retry: RetryConfig = RetryConfig()
+
+
+# --- time, inhibition, Bellwire's own troubles, tests --------------------------------------------------------------
+
+
+class TimeRange(Section):
+    """From ``start_time`` to before ``end_time`` of one day, as ``HH:MM``; ``24:00`` is its end."""
+
+    start_time: str
+    end_time: str
+
+
+class TimeIntervalSpec(Section):
+    """A set of moments: each key that is given narrows it; within a key, any entry will do. As in Alertmanager."""
+
+    times: list[TimeRange] = []
+    weekdays: list[str] = []
+    days_of_month: list[str] = []
+    months: list[str] = []
+    years: list[str] = []
+    location: str | None = None  # None: global.timezone
+
+
+class TimeIntervalConfig(Section):
+    """A named set of moments: those of any of its entries."""
+
+    name: str = Field(min_length=1)
+    time_intervals: list[TimeIntervalSpec]
+
+
+class InhibitRule(Section):
+    """While an alert that matches ``source_matchers`` casts its shadow, alike ones that match the others are suppressed."""
+
+    source_matchers: Matchers
+    target_matchers: Matchers
+    equal: list[str] = []
+    duration: Duration = timedelta(minutes=10)
+
+
+class HeartbeatConfig(Section):
+    """A dead-man's switch, pinged only while every part makes progress."""
+
+    url: SecretStr
+    interval: Duration = timedelta(minutes=1)
+
+
+class SampleAlert(Section):
+    """An alert of a test; what is absent is as an alert of the account's API has it. ``after`` is from the test's ``at``."""
+
+    account: str | None = None
+    labels: dict[str, str] = {}
+    title: str | None = None
+    message: str = ""
+    payload: Any = None
+    after: Duration = timedelta(0)
+
+
+class SampleSilence(Section):
+    """A silence that stands in a test from ``after`` on, for ``duration``."""
+
+    matchers: Matchers
+    after: Duration = timedelta(0)
+    duration: Duration = timedelta(hours=1)
+
+
+class Expectation(Section):
+    """What a test expects of all its alerts together; a key that is absent is not looked at."""
+
+    receivers: list[str] | None = None  # those notified
+    held: list[str] | None = None  # those that an alert waits for, until a window opens or a digest's time comes
+    suppressed: str | None = None  # the reason why nothing was sent
+    groups: list[dict[str, str]] | None = None  # the labels of each group that was notified
+    title: str | None = None
+    text: str | None = None
+
+
+class RuleTest(Section):
+    """A test of the rules, run by ``bellwire test``. ``run_for`` is how long the alerts' ways are followed."""
+
+    name: str = Field(min_length=1)
+    at: datetime | None = None
+    alerts: list[SampleAlert] = Field(min_length=1)
+    silences: list[SampleSilence] = []
+    run_for: Duration = timedelta(0)
+    expect: Expectation
 
 
 class Config(Section):
@@ -275,6 +374,12 @@ class Config(Section):
     label_rules: list[LabelRule] = []
     route: RouteConfig
     receivers: list[ReceiverConfig]
+    time_intervals: list[TimeIntervalConfig] = []
+    inhibit_rules: list[InhibitRule] = []
+    templates: list[str] = []
+    meta_receiver: str | None = None
+    heartbeat: HeartbeatConfig | None = None
+    tests: list[RuleTest] = []
 
 
 SEVERITIES = tuple(severity.text for severity in Severity)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -91,6 +92,7 @@ alerts = Table(
     Column("markable", Boolean, nullable=False),
     Column("state", EnumText(AlertState), nullable=False),
     Column("suppression", EnumText(Suppression)),
+    Column("suppressed_by", Text),  # the id of the silence, or of the alert that casts its shadow
     Column("settled_at", Instant),
     UniqueConstraint("account_id", "upstream_id", name="uq_alerts_identity"),
     Index("ix_alerts_unsettled", "id", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
@@ -123,6 +125,7 @@ obligations = Table(
     Column("delivery_id", String(26), nullable=False, index=True),
     Column("state", EnumText(ObligationState), nullable=False),
     Column("reason", Text),
+    Column("detail", Text),  # which silence, which alert …
     sqlite_with_rowid=False,
 )
 
@@ -132,6 +135,7 @@ SENDING = text("state = 'sending'")
 UNFINISHED = text("state IN ('pending', 'sending') AND group_key <> ''")
 DEAD = text("state = 'dead'")
 WAITING = text("state IN ('pending', 'sending')")
+LATE = text("state IN ('pending', 'sending') AND NOT fallen_back")
 
 deliveries = Table(
     "deliveries",
@@ -157,6 +161,13 @@ deliveries = Table(
     Column("first_attempt_at", Instant),
     Column("finished_at", Instant),
     Column("reason", Text),
+    Column("wanted_at", Instant),  # when it was first due: retries do not move it
+    Column("fallen_back", Boolean, nullable=False, server_default=false()),  # its fallbacks have been asked
+    Column("leads", Boolean, nullable=False, server_default=false()),  # its outcome decides about repeats
+    Column("suppressed", Integer, nullable=False, server_default=text("0")),  # repeats that it speaks for
+    Column("muting", JsonText),  # model.Muting; None: it may go at any time
+    Column("by_wall", Boolean, nullable=False, server_default=false()),  # due_at follows the wall's clock
+    Index("ix_deliveries_late", "channel_id", "wanted_at", sqlite_where=LATE, postgresql_where=LATE),
     Index("ix_deliveries_due", "channel_id", "due_at", "id", sqlite_where=CLAIMABLE, postgresql_where=CLAIMABLE),
     Index("ix_deliveries_sending", "channel_id", "lease_until", sqlite_where=SENDING, postgresql_where=SENDING),
     Index("ix_deliveries_group", "channel_id", "group_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
@@ -177,6 +188,7 @@ groups = Table(
     Column("channel_id", BigInteger, primary_key=True),
     Column("group_key", Text, primary_key=True),
     Column("last_message_at", Instant, nullable=False),
+    Column("remote", Text, nullable=False, server_default=""),  # what the channel left with it: see model.Receipt
     sqlite_with_rowid=False,
 )
 
@@ -194,6 +206,7 @@ attempts = Table(
 )
 
 PENDING = text("state = 'pending'")
+OPEN_TROUBLE = text("ended_at IS NULL")
 
 read_marks = Table(
     "read_marks",
@@ -227,4 +240,99 @@ totals = Table(
     Column("name", String(64), primary_key=True),  # alerts.received, alerts.delivered, deliveries.sent …
     Column("number", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("matchers", JsonText, nullable=False),  # texts
+    Column("starts_at", Instant, nullable=False),  # by the wall's clock, like ends_at
+    Column("ends_at", Instant, nullable=False, index=True),
+    Column("author", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expired_by", Text),  # who ended it before its time
+)
+
+shadows = Table(
+    "shadows",
+    metadata,
+    Column("key", Text, primary_key=True),  # an inhibit rule and the values that must be equal
+    Column("until", Instant, nullable=False, index=True),
+    Column("alert_id", String(26), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+repeats = Table(
+    "repeats",
+    metadata,
+    Column("channel_id", BigInteger, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("delivery_id", String(26), nullable=False, index=True),  # the first one
+    Column("sent_at", Instant),  # None: not confirmed yet
+    Column("until", Instant, index=True),  # repeats are suppressed until then
+    Column("within", Float, nullable=False),  # seconds
+    Column("suppressed", Integer, nullable=False),  # since the last message that said how many
+    sqlite_with_rowid=False,
+)
+
+repeat_waiters = Table(
+    "repeat_waiters",
+    metadata,
+    Column("channel_id", BigInteger, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("delivery_id", String(26), primary_key=True),  # it waits for what becomes of the first one
+    sqlite_with_rowid=False,
+)
+
+stand_ins = Table(
+    "stand_ins",
+    metadata,
+    Column("alert_id", String(26), primary_key=True),
+    Column("channel_id", BigInteger, primary_key=True),  # the one that does not get through
+    Column("receiver", Text, primary_key=True),  # covers it, once all of its channels have confirmed
+    Column("by_channel_id", BigInteger, primary_key=True),
+    Index("ix_stand_ins_by", "alert_id", "by_channel_id"),
+    sqlite_with_rowid=False,
+)
+
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("key", Text, nullable=False),  # what it is about: one of a key is open at a time
+    Column("kind", String(32), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index("ix_troubles_open", "key", unique=True, sqlite_where=OPEN_TROUBLE, postgresql_where=OPEN_TROUBLE),
+)
+
+trouble_messages = Table(
+    "trouble_messages",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("trouble_id", String(26), nullable=False, index=True),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("end", Boolean, nullable=False),  # it says that the trouble is over
+    Column("state", EnumText(DeliveryState), nullable=False),
+    Column("body", LargeBinary),
+    Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("doubtful", Boolean, nullable=False),
+    Column("first_attempt_at", Instant),
+    Column("finished_at", Instant),
+    Column("reason", Text),
+    Index("ix_trouble_messages_due", "channel_id", "due_at", sqlite_where=WAITING, postgresql_where=WAITING),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", _Counter, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),  # silence_added, delivery_replayed, alert_marked …
+    Column("detail", JsonText, nullable=False),
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
-from bellwire.model import Decision, Destination, Suppression
+from bellwire.model import Decision, Destination, Muting, Repetition, Suppression
 from bellwire.routing.regex import encode
 from bellwire.routing.steps import Row, Steps, rows
 
@@ -32,8 +34,15 @@ def load(data: bytes) -> Decision:
     document = orjson.loads(data)
     suppressed = document["suppressed"]
     return Decision(
-        destinations=tuple(Destination(**destination) for destination in document["destinations"]),
+        destinations=tuple(_destination(each) for each in document["destinations"]),
         suppressed=None if suppressed is None else Suppression(suppressed),
         steps=Steps([tuple(row) for row in document["steps"]]),
         errors=tuple(document["errors"]),
     )
+
+
+def _destination(row: dict[str, Any]) -> Destination:
+    muting, repetition = row.get("muting"), row.get("repetition")  # absent in records of the first versions
+    if muting:
+        muting = Muting(active=tuple(muting["active"]), mute=tuple(muting["mute"]), hold=muting["hold"])
+    return Destination(**row | {"muting": muting, "repetition": Repetition(**repetition) if repetition else None})
