@@ -30,6 +30,7 @@ class FakeStream:
 
     def __init__(self, last_event_id: str | None) -> None:
         self.last_event_id = last_event_id
+        self.retry: float | None = None  # seconds
         self._batches: asyncio.Queue[Batch | SourceError | None] = asyncio.Queue()
 
     def put(self, batch: Batch | SourceError | None) -> None:

@@ -109,6 +109,11 @@ class Stream(Protocol):
         """The id to resume from, where the API resumes; it covers the batches yielded so far."""
         ...
 
+    @property
+    def retry(self) -> float | None:
+        """How long the vendor wants to be left alone once the stream has ended, in seconds, where it said so."""
+        ...
+
 
 # --- channels ------------------------------------------------------------------------------------------------------
 

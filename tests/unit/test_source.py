@@ -358,6 +358,18 @@ async def test_the_stream_resumes_where_it_was_recorded(world: World) -> None:
     assert world.inbox.streams[0].last_event_id == "e7"
 
 
+async def test_a_stream_that_ended_is_opened_again_no_sooner_than_the_vendor_wishes(world: World) -> None:
+    await world.start()
+    world.inbox.streams[0].retry = 20.0
+    world.inbox.emit(*world.new("a"))
+    await world.turn(1)
+    world.inbox.streams[0].put(None)
+    await world.turn(15)
+    assert world.inbox.streams == []
+    await world.turn(10)
+    assert len(world.inbox.streams) == 1
+
+
 # --- polling -------------------------------------------------------------------------------------------------------
 
 

@@ -169,11 +169,17 @@ class HttpStream:
         self._response = response
         self._dialect = dialect
         self._last_event_id = last_event_id
+        self._retry: float | None = None
 
     @property
     def last_event_id(self) -> str | None:
         """The id to resume from."""
         return self._last_event_id
+
+    @property
+    def retry(self) -> float | None:
+        """The vendor's wish for the pause before the next attempt, in seconds."""
+        return self._retry
 
     async def batches(self) -> AsyncIterator[list[StreamItem]]:
         """Yield what each read brought; what arrives meanwhile waits in the socket, so that memory stays bounded."""
@@ -185,6 +191,7 @@ class HttpStream:
                 return
             found = [item for event in parser.feed(piece) if (item := self._item(event)) is not None]
             self._last_event_id = parser.last_event_id or self._last_event_id
+            self._retry = None if parser.retry is None else parser.retry / 1000
             yield found
 
     def _item(self, event: ServerSentEvent | Oversized) -> StreamItem | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _PROVED_AFTER = timedelta(seconds=10)
 _PATIENCE = 2  # attempts that fail in a row before the list stands in
 _SAVE_EVERY = timedelta(seconds=1)
+_LONGEST_WISH = 60.0  # seconds: the longest pause between attempts of our own accord, too
 
 
 class Streamer:
@@ -39,6 +40,7 @@ class Streamer:
         self._opened_at: datetime | None = None  # of the present stream, by the steady clock
         self._brought = False  # the present stream brought an item
         self._saved_at: datetime | None = None
+        self._wish = 0.0  # seconds: what the vendor asked for on its last stream
 
     async def run(self) -> None:
         """Follow the stream until cancelled; return if the API has none."""
@@ -63,6 +65,7 @@ class Streamer:
                 if self._opened_at is None:
                     self._opened()
                 self._suspect = False
+                self._wish = min(stream.retry or 0.0, _LONGEST_WISH)
                 await self._take(batch, stream)
         message = "the vendor closed the stream"
         raise SourceError(message, reason="closed")
@@ -129,4 +132,4 @@ class Streamer:
         gone = isinstance(error, StreamRefusedError) or self._suspect or self._failures >= _PATIENCE
         if gone and site.account.mode == "auto":
             site.standing.poll()
-        return max(self._pauses.next(), error.retry_after or 0.0)
+        return max(self._pauses.next(), error.retry_after or 0.0, self._wish)
