@@ -84,6 +84,10 @@ class FakeInbox:
         await self._call("unread_count")
         return len(self.unread)
 
+    async def is_unread(self, upstream_id: str) -> bool | None:
+        await self._call("one")
+        return any(each.upstream_id == upstream_id for each in self.unread)
+
     @asynccontextmanager
     async def stream(self, last_event_id: str | None) -> AsyncIterator[FakeStream]:
         await self._call("stream")

@@ -215,15 +215,16 @@ def reference(face: Face) -> Callable[[FakeClock], AbstractAsyncContextManager[V
 
 
 class Row(NamedTuple):
-    """How to open a vendor, and whether it streams."""
+    """How to open a vendor, whether it streams, and whether it has a call for one notification."""
 
     opened: Callable[[FakeClock], AbstractAsyncContextManager[Vendor]]
     streams: bool
+    tells_one: bool = True
 
 
 VENDORS = {
     "fake": Row(fake, streams=True),
-    "visual_layer": Row(visual_layer, streams=True),
+    "visual_layer": Row(visual_layer, streams=True, tells_one=False),
     "elan": Row(reference(Face("elan", lambda each: {"notification_id": each})), streams=False),
     "atp": Row(
         reference(Face("atp", lambda each: {"id": each}, b"notification", b"event: ping\ndata: {}\n\n")),
@@ -236,6 +237,7 @@ VENDORS = {
     "owlmetry": Row(
         renamed(reference(Face("owlmetry", lambda each: {"id": each})), lambda number: str(UUID(int=number))),
         streams=False,
+        tells_one=False,
     ),
 }
 """A row for each API, and one for the stand-in that other tests use."""

@@ -47,6 +47,9 @@ class RenamedInbox:
         items = tuple(replace(each, upstream_id=self._names.name(each.upstream_id)) for each in page.items)
         return replace(page, items=items)
 
+    async def is_unread(self, upstream_id: str) -> bool | None:
+        return await self._inbox.is_unread(self._names.id(upstream_id))
+
     def stream(self, last_event_id: str | None) -> AbstractAsyncContextManager[Stream]:
         return self._inbox.stream(last_event_id)
 

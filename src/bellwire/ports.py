@@ -78,6 +78,10 @@ class Inbox(Protocol):
         """Ask for the number of unread notifications, by the API's lightest call; None if it has none."""
         ...
 
+    async def is_unread(self, upstream_id: str) -> bool | None:
+        """Ask whether one notification is unread: False if it is read or gone, None if the API has no call for one."""
+        ...
+
     def stream(self, last_event_id: str | None) -> AbstractAsyncContextManager[Stream]:
         """Open the stream. Raises `StreamRefusedError` if it cannot be had though the vendor can be reached."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -14,10 +14,12 @@ from fakes import FakeClock, settle
 from inbox_rigs import VENDORS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from bellwire.ports import Inbox, Stream
     from inbox_rigs import Vendor
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -49,14 +51,19 @@ async def streamless(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncI
         yield made
 
 
+async def patiently(clock: FakeClock, call: Coroutine[None, None, T]) -> T:
+    """Let time pass while a vendor's limit of polls makes a call wait."""
+    asked = asyncio.ensure_future(call)
+    while not asked.done():
+        await clock.advance(0.1)
+    return await asked
+
+
 async def every_page(inbox: Inbox, clock: FakeClock) -> list[str]:
     found: list[str] = []
     cursor: str | None = None
     while True:
-        asked = asyncio.ensure_future(inbox.page(cursor))
-        while not asked.done():
-            await clock.advance(0.1)  # a vendor's limit of polls may make it wait
-        page = await asked
+        page = await patiently(clock, inbox.page(cursor))
         found += [each.upstream_id for each in page.items]
         cursor = page.next_cursor
         if cursor is None:
@@ -86,6 +93,16 @@ async def test_all_pages_together_are_the_unread_notifications(vendor: Vendor, c
 async def test_the_count_is_that_of_the_unread(vendor: Vendor) -> None:
     vendor.emit("a", "b")
     assert await vendor.inbox.unread_count() == 2
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+async def test_one_is_unread_until_it_is_marked_and_what_is_not_there_is_not(name: str, clock: FakeClock) -> None:
+    async with VENDORS[name].opened(clock) as vendor:
+        vendor.emit("a", "b")
+        before = await patiently(clock, vendor.inbox.is_unread("a"))
+        await vendor.inbox.mark_read(["a"])
+        after = [await patiently(clock, vendor.inbox.is_unread(each)) for each in ("a", "b", "gone")]
+    assert [before, *after] == ([True, False, True, False] if VENDORS[name].tells_one else [None] * 4)
 
 
 async def test_the_stream_brings_what_comes_while_it_is_open(streaming: Vendor) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _ROOT: Final = "/api/v1/client"
 _LIMIT: Final = 100  # the most that the vendor gives in one page
+_PENDING: Final = "pending"
+_UNREAD: Final = frozenset({_PENDING, "created", "delivered"})
 
 
 class Atp(Dialect):
@@ -73,8 +75,17 @@ class Atp(Dialect):
         return whole_number(mapping(mapping(answer).get("pagination")).get("total_count"))
 
     def _pending(self, limit: int, more: tuple[tuple[str, str], ...] = ()) -> Call:
-        query = (("status", "pending"), ("limit", str(limit)), *more, *self._filter)
+        query = (("status", _PENDING), ("limit", str(limit)), *more, *self._filter)
         return Call(method="GET", path=f"{_ROOT}/notifications", query=query)
+
+    def one(self, upstream_id: str) -> Call | None:
+        """Ask for one."""
+        return Call(method="GET", path=f"{_ROOT}/notifications/{quote(upstream_id, safe='')}")
+
+    def read_one(self, answer: Json) -> bool | None:
+        """Read ``status``: one that was neither answered nor has ended is unread."""
+        status = text(mapping(answer).get("status"))
+        return status in _UNREAD if status else None
 
     def stream(self, last_event_id: str | None) -> Call | None:
         """Open the stream where it was left."""

@@ -78,6 +78,16 @@ class Dialect(Protocol):
         del answer
         return None
 
+    def one(self, upstream_id: str) -> Call | None:
+        """Return the call for one notification, if there is one that changes nothing."""
+        del upstream_id
+        return None
+
+    def read_one(self, answer: Json) -> bool | None:
+        """Return whether it is unread, None if ``answer`` does not say."""
+        del answer
+        return None
+
     def stream(self, last_event_id: str | None) -> Call | None:
         """Return the call that opens the stream, if the API has one."""
         del last_event_id

@@ -9,6 +9,7 @@ Times come with ``Z``, with an offset, or without a zone (then UTC). ``event_dat
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
 
 from bellwire.apis.dialect import Call, Dialect
 from bellwire.apis.reading import (
@@ -79,6 +80,15 @@ class Elan(Dialect):
     def read_count(self, answer: Json) -> int | None:
         """Read ``{"unread_count": n}``."""
         return whole_number(mapping(answer).get("unread_count"))
+
+    def one(self, upstream_id: str) -> Call | None:
+        """Ask for one."""
+        return Call(method="GET", path=f"{_ROOT}/{quote(upstream_id, safe='')}")
+
+    def read_one(self, answer: Json) -> bool | None:
+        """Read ``is_read``."""
+        done = mapping(answer).get("is_read")
+        return not done if isinstance(done, bool) else None
 
     def mark(self, upstream_ids: Sequence[str]) -> Call:
         """Mark these. The vendor's call for all, beside this one, is never made."""

@@ -13,7 +13,7 @@ from yarl import URL
 
 from bellwire.apis.answers import read_body, read_json, refusal, stream_refusal, translated, web_page
 from bellwire.apis.gate import Gate
-from bellwire.apis.marking import Marking
+from bellwire.apis.marking import GONE, Marking
 from bellwire.apis.ration import Rations
 from bellwire.apis.reading import lenient
 from bellwire.apis.sse import Oversized, SseParser
@@ -74,6 +74,19 @@ class HttpInbox:
         if call is None:
             return None
         return self._dialect.read_count(read_json(call, await self._ask(call, self._ration)))
+
+    async def is_unread(self, upstream_id: str) -> bool | None:
+        """Ask for one notification; what the vendor does not know, or not any more, is not unread."""
+        call = self._dialect.one(upstream_id)
+        if call is None:
+            return None
+        try:
+            answer = read_json(call, await self._ask(call, self._ration))
+        except RejectedError as error:
+            if error.status in GONE:
+                return False
+            raise
+        return self._dialect.read_one(answer)
 
     @asynccontextmanager
     async def stream(self, last_event_id: str | None) -> AsyncIterator[HttpStream]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from bellwire.model import Page
 
 _AT_ONCE = 8
-_GONE = frozenset({404, 410})
+GONE = frozenset({404, 410})
+"""The statuses by which a vendor says that it has no such notification."""
+
 _PAGES_TO_SEARCH = 100
 
 
@@ -80,7 +82,7 @@ class Marking:
     def _rejected(self, ids: Sequence[str], error: RejectedError) -> None:
         if error.status in self._dialect.ALREADY_MARKED:
             self._settle(ids, MarkOutcome.CONFIRMED, "it had been marked before")
-        elif error.status in _GONE:
+        elif error.status in GONE:
             self._gone.update(ids)
         else:
             self._settle(ids, MarkOutcome.FAILED, str(error))

@@ -80,6 +80,15 @@ class Qualytics(Dialect):
         """Read the page's total."""
         return whole_number(mapping(answer).get("total"))
 
+    def one(self, upstream_id: str) -> Call | None:
+        """Ask for one by its outer id."""
+        return Call(method="GET", path=f"{self._root}/{quote(upstream_id, safe='')}")
+
+    def read_one(self, answer: Json) -> bool | None:
+        """Read ``acknowledged``."""
+        done = mapping(answer).get("acknowledged")
+        return not done if isinstance(done, bool) else None
+
     def mark(self, upstream_ids: Sequence[str]) -> Call:
         """Mark one by its own call and several by one call that names each."""
         if len(upstream_ids) == 1:
