@@ -44,6 +44,31 @@ class MatcherError(BellwireError):
         super().__init__(message)
 
 
+class TemplateError(BellwireError):
+    """A template cannot be read, or could not be rendered.
+
+    ``name`` is the template file's, empty for a text of the configuration; ``line`` and ``column`` count from 1 within it.
+    """
+
+    def __init__(self, message: str, *, name: str = "", line: int = 1, column: int = 1) -> None:
+        self.name = name
+        self.line = line
+        self.column = column
+        super().__init__(message)
+
+
+class CrontabError(BellwireError):
+    """A crontab expression cannot be read. ``offset`` counts characters from 0 within the text that was given."""
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        self.offset = offset
+        super().__init__(message)
+
+
+class IntervalError(BellwireError):
+    """A part of a time interval cannot be read."""
+
+
 # --- ledger --------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bellwire.cli.check_config import check_config
+from bellwire.ledger.ledger import Ledger
+from bellwire.model import ChannelKey, MarkPolicy, Suppression
+from fakes import FakeClock
+from makers import PAGER, an_arrival
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +36,7 @@ def test_a_good_file_is_counted(tmp_path: Path) -> None:
     result = run("good.yaml")
     assert (result.exit_code, result.stdout, result.stderr) == (
         0,
-        "good.yaml: ok: 0 accounts, 1 receivers, 2 routes\n",
+        "good.yaml: ok: 0 accounts, 1 receiver, 2 routes\n",
         "",
     )
 
@@ -42,7 +46,7 @@ def test_the_faults_of_all_files_go_to_stderr_one_a_line_and_the_exit_code_is_78
     (tmp_path / "bad.yaml").write_text(BAD)
     result = run("bad.yaml", "good.yaml", "none.yaml")
     assert result.exit_code == 78
-    assert result.stdout == "good.yaml: ok: 0 accounts, 1 receivers, 2 routes\n"
+    assert result.stdout == "good.yaml: ok: 0 accounts, 1 receiver, 2 routes\n"
     first, second, third = result.stderr.splitlines()
     assert first.startswith("bad.yaml:1:19: route.receiver: there is no receiver 'b'")
     assert second == "bad.yaml:3:1: acounts: unknown key, did you mean accounts?"
@@ -54,11 +58,50 @@ def test_json_is_one_array_of_objects(tmp_path: Path) -> None:
     result = run("--json", "bad.yaml")
     assert result.exit_code == 78
     first, second = json.loads(result.stdout)
-    assert sorted(first) == ["column", "file", "line", "message", "path"]
+    assert sorted(first) == ["column", "file", "level", "line", "message", "path"]
     assert (second["file"], second["line"], second["column"], second["path"]) == ("bad.yaml", 3, 1, "acounts")
     (tmp_path / "good.yaml").write_text(GOOD)
     good = run("--json", "good.yaml")
     assert (good.exit_code, json.loads(good.stdout)) == (0, [])
+
+
+WARNED = GOOD.replace("[{}]", "[{}, {}]")
+
+
+def test_warnings_are_told_beside_the_line_that_says_all_is_well(tmp_path: Path) -> None:
+    (tmp_path / "warned.yaml").write_text(WARNED)
+    result = run("warned.yaml")
+    assert (result.exit_code, result.stdout) == (0, "warned.yaml: ok: 0 accounts, 1 receiver, 3 routes, 1 warning\n")
+    assert result.stderr == (
+        "warned.yaml:1:35: warning: route.routes[1]: can never match: "
+        "route.routes[0] above takes everything, and does not continue\n"
+    )
+    (row,) = json.loads(run("--json", "warned.yaml").stdout)
+    assert (row["level"], row["line"], row["column"], row["path"]) == ("warning", 1, 35, "route.routes[1]")
+
+
+async def test_what_waits_for_a_channel_or_an_account_that_is_gone_is_counted(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    ledger = await Ledger.open(url, lambda _last: FakeClock())
+    try:
+        here = ChannelKey(receiver="a", kind="webhook")
+        await ledger.record([an_arrival(here), an_arrival(PAGER), an_arrival(PAGER)])
+        await ledger.record([an_arrival(suppressed=Suppression.DROPPED, mark=MarkPolicy.HANDLED)])
+    finally:
+        await ledger.close()
+    (tmp_path / "good.yaml").write_text(GOOD + f"storage: {{url: '{url}'}}\n")
+    assert run("good.yaml").stdout.splitlines()[1:] == [
+        "  2 pending deliveries use pager/webhook, which is gone: dead as channel_removed once this is loaded",
+        "  1 read mark waits for the account vision at https://vision.example, which is gone",
+    ]
+
+
+def test_a_ledger_that_cannot_be_read_keeps_nobody_from_checking(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("no database")
+    (tmp_path / "good.yaml").write_text(GOOD + f"storage: {{url: 'sqlite:///{tmp_path}/ledger.db'}}\n")
+    result = run("good.yaml")
+    assert result.exit_code == 0
+    assert "the ledger cannot be asked what waits" in result.stdout
 
 
 def test_without_a_file_the_one_that_run_would_use_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

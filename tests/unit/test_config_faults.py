@@ -28,6 +28,12 @@ accounts:
     api: visual_layer
     base_url: https://vl.example.com
 """
+PAGER = "  - name: pager\n    webhook_configs: [{url: http://h}]\n"
+OFFICE_ENTRY = """\
+  - name: office
+    time_intervals: [{weekdays: [monday:friday]}]
+"""
+OFFICE = MINIMAL + "time_intervals:\n" + OFFICE_ENTRY
 OWL = ACCOUNT.replace("visual_layer", "owlmetry") + "    authorization: {credentials: t}\n"
 QUALITY = ACCOUNT.replace("visual_layer", "qualytics") + "    authorization: {credentials: t}\n"
 
@@ -164,14 +170,56 @@ SINGLE = [
     (ACCOUNT.replace("vl.example.com", "h:99999") + MINIMAL, "4:15: accounts[0].base_url", "is no URL"),
     (ACCOUNT.replace("vl.example.com", "h?x=1") + MINIMAL, "4:15: accounts[0].base_url", "remove all from ? or #"),
     (ACCOUNT + "    http_config: {proxy_url: socks5://h}\n" + MINIMAL, "5:30: accounts[0].http_config.proxy_url", "http://"),
-    (ACCOUNT + "    cancel_when_read: true\n" + MINIMAL, "5:5: accounts[0].cancel_when_read", "by this version yet; remove it"),
+    (ACCOUNT + "    cancel_when_read: often\n" + MINIMAL, "5:23: accounts[0].cancel_when_read", "true or false"),
     # routes and rules
     (MINIMAL.replace("receiver: ops", ""), "1:8: route", "must name a receiver"),
     (MINIMAL.replace("receiver: ops", "receiver: null"), "1:19: route.receiver", "must name a receiver"),
     (MINIMAL.replace("receiver: ops", "receiver: opss"), "1:19: route.receiver", "did you mean 'ops'?"),
     (MINIMAL.replace("receiver: ops", "receiver: ops, continue: true"), "1:34: route.continue", "root route"),
     (MINIMAL.replace("receiver: ops", "receiver: ops, matchers: [a=b]"), "1:34: route.matchers", "root route"),
-    (MINIMAL.replace("receiver: ops", "receiver: ops, digest: x"), "1:24: route.digest", "not supported by this version"),
+    (MINIMAL.replace("receiver: ops", "receiver: ops, digest: x"), "1:32: route.digest", "it has 1 field"),
+    (MINIMAL.replace("ops}", "ops, digest: '0 8 * * xyz'}"), "1:41: route.digest", "day of week: 'xyz' is not allowed"),
+    (MINIMAL.replace("ops}", "ops, digest: 5 8 * * *, group_wait: 1m}"), "1:55: route.group_wait", "beside digest"),
+    (MINIMAL.replace("ops}", "ops, digest: 5 8 * * *, group_interval: 1m}"), "1:59: route.group_interval", "beside"),
+    (MINIMAL.replace("ops}", "ops, muted: wait}"), "1:31: route.muted", "must be one of drop or hold"),
+    (MINIMAL.replace("ops}", "ops, dedupe_by: [type, type]}"), "1:42: route.dedupe_by[1]", "stands here twice"),
+    (MINIMAL.replace("ops}", "ops, dedupe_by: ['...']}"), "1:36: route.dedupe_by[0]", "in group_by alone"),
+    (MINIMAL.replace("ops}", "ops, dedupe_by: [payload.]}"), "1:36: route.dedupe_by[0]", "write payload.FIELD"),
+    (OFFICE.replace("ops}", "ops, active_time_intervals: [office]}"), "1:47: route.active_time_intervals", "never muted"),
+    (OFFICE.replace("ops}", "ops, mute_time_intervals: [office]}"), "1:45: route.mute_time_intervals", "never muted"),
+    (
+        OFFICE.replace("ops}", "ops, routes: [{mute_time_intervals: [ofice]}]}"),
+        "1:56: route.routes[0].mute_time_intervals[0]",
+        "there is no time interval 'ofice': did you mean 'office'?",
+    ),
+    (
+        MINIMAL.replace("ops}", "ops, routes: [{active_time_intervals: [x]}]}"),
+        "1:58: route.routes[0].active_time_intervals[0]",
+        "there is no time interval 'x': define it under time_intervals",
+    ),
+    (OFFICE.replace("monday:friday", "mon"), "8:34: time_intervals[0].time_intervals[0].weekdays[0]", "write monday"),
+    (OFFICE + OFFICE_ENTRY, "9:11: time_intervals[1].name", "another time interval has this name"),
+    (OFFICE.replace("[{weekdays: [monday:friday]}]", "[]"), "8:21: time_intervals[0].time_intervals", "is empty"),
+    (
+        OFFICE.replace("office", "5"),  # told once, as what it is
+        "7:11: time_intervals[0].name",
+        "must be text",
+    ),
+    (
+        MINIMAL + "inhibit_rules:\n  - {source_matchers: ['a=~\"(\"'], target_matchers: [b=1]}\n",
+        "7:29: inhibit_rules[0].source_matchers[0]",
+        "bad regular expression",
+    ),
+    (
+        MINIMAL + "inhibit_rules:\n  - {source_matchers: [a=1], target_matchers: [b=1], equal: [c, c]}\n",
+        "7:65: inhibit_rules[0].equal[1]",
+        "stands here twice",
+    ),
+    (
+        MINIMAL + "inhibit_rules:\n  - {source_matchers: [a=1], target_matchers: [b=1], duration: 0s}\n",
+        "7:64: inhibit_rules[0].duration",
+        "must be",
+    ),
     (
         MINIMAL.replace("receiver: ops", "receiver: ops, routes: [{receiver: pager}]"),
         "1:44: route.routes[0].receiver",
@@ -202,7 +250,11 @@ SINGLE = [
     (MINIMAL + "  - name: ops\n    email_configs: [{to: [a@b], from: c@d, smarthost: 'h:25'}]\n", "6:11: receivers[1].name", "receivers[0]"),
     (MINIMAL + "  - name: none\n", "6:5: receivers[1]", "has no channel"),
     (MINIMAL + "      - {name: b, url: http://h}\n", "5:9: receivers[0].webhook_configs[0].name", "each needs a name"),
-    (MINIMAL + "    fallback: [x]\n", "6:5: receivers[0].fallback", "not supported by this version yet"),
+    (MINIMAL + "    fallback: [pagr]\n" + PAGER, "6:16: receivers[0].fallback[0]", "did you mean pager?"),
+    (MINIMAL + "    fallback: [x]\n", "6:16: receivers[0].fallback[0]", "there is no receiver x: there is none to choose from, remove it"),
+    (MINIMAL + "    fallback: [ops]\n", "6:16: receivers[0].fallback[0]", "cannot stand in for itself"),
+    (MINIMAL + "    fallback: [pager, pager]\n" + PAGER, "6:23: receivers[0].fallback[1]", "named twice"),
+    (MINIMAL + "    fallback_after: 5m\n", "6:21: receivers[0].fallback_after", "stands without fallback"),
     (receiver("slack_configs: [{channel: a}]"), "4:21: receivers[0].slack_configs[0]", "needs a token"),
     (receiver("slack_configs: [{token: a}]"), "4:21: receivers[0].slack_configs[0].channel", "is missing"),
     (receiver("slack_configs: [{token: a, channel: 5}]"), "4:41: receivers[0].slack_configs[0].channel", "must be text"),
@@ -242,7 +294,12 @@ SINGLE = [
     (MINIMAL + "web: {listen: '0.0.0.0:80'}\n", "6:15: web.listen", "token_file must be set"),
     (MINIMAL + "web: {listen: ':80'}\n", "6:15: web.listen", "token_file must be set"),
     (MINIMAL + "web: {external_url: x}\n", "6:21: web.external_url", "must begin with https://"),
-    (MINIMAL + "heartbeat: {url: x}\n", "6:1: heartbeat", "is not supported by this version yet; remove it"),
+    # Bellwire's own troubles
+    (MINIMAL + "meta_receiver: opss\n", "6:16: meta_receiver", "there is no receiver 'opss': did you mean ops?"),
+    (MINIMAL + "heartbeat: {url: x}\n", "6:18: heartbeat.url", "must begin with https://"),
+    (MINIMAL + "heartbeat: {interval: 1m}\n", "6:12: heartbeat.url", "is missing"),
+    (MINIMAL + "heartbeat: {url: http://h, interval: 500ms}\n", "6:38: heartbeat.interval", "write 1s or more"),
+    (MINIMAL + "heartbeat: {url: http://h, interval: 0s}\n", "6:38: heartbeat.interval", "longer than 0s"),
 ]  # fmt: skip
 
 
@@ -279,7 +336,7 @@ receivers:
   - name: ops
     webhook_configs: [{url: 5}]
     slack_configs: [{token: x}]
-tests: []
+tests: [{name: a}]
 """
     found = faults_of(tmp_path, text, {"BELLWIRE__WEB__LISTEN": "x"})
     assert [place_and_path(fault) for fault in found] == [
@@ -295,7 +352,8 @@ tests: []
         "14:23: route.routes[0].matchers[0]",
         "17:29: receivers[0].webhook_configs[0].url",
         "18:21: receivers[0].slack_configs[0].channel",
-        "19:1: tests",
+        "19:9: tests[0].alerts",
+        "19:9: tests[0].expect",
         "1:1: web.listen",
     ]
     assert found[-1].file == "$BELLWIRE__WEB__LISTEN"

@@ -127,6 +127,22 @@ def test_printed_comparisons_are_read_as_the_same(name: str, op: str, value: str
     assert parse_matchers(one.text) == (one,)
 
 
+PATTERNS = st.lists(
+    st.sampled_from(
+        [r"\d+", r"\\", r"\n", "\n", '"', r"\"", "a{2}", "(?i)b", "(x|y)", '[",}]', ".*", "=~", " ", "é", "🙂"]
+    )
+).map("".join)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(NAMES, st.sampled_from(["=~", "!~"]), PATTERNS)
+def test_printed_expressions_are_read_as_the_same(name: str, op: str, pattern: str) -> None:
+    one = matcher(name, op, pattern)
+
+    assert parse_matchers(one.text) == (one,)
+    assert parse_matchers("{" + one.text + ",}") == (one,)
+
+
 @settings(deadline=None)  # the machine may be busy
 @given(st.text(alphabet="ab=~!<>{},\"\\ n'`\nx0\ud800🙂\u2003") | st.text())
 def test_any_text_is_read_or_refused_within_itself_and_what_is_read_stays(text: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bellwire.config import values
 from bellwire.config.check_apprise import check_apprise_url
+from bellwire.config.check_fallbacks import check_fallbacks
 from bellwire.config.finding import Finding
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def check_receivers(config: Config) -> Iterator[Finding]:
             message = f"{receiver.name} is the name of receivers[{earlier}] too: give each receiver its own"
             yield Finding((*loc, "name"), message, rests_on=(("receivers", earlier, "name"),))
         yield from _receiver(receiver, loc)
+    yield from check_fallbacks(config)
     if not config.receivers:
         yield Finding(("receivers",), "is empty: add a receiver, for the route must name one")
 

@@ -25,8 +25,13 @@ _SQLITE = "sqlite:///"
 _MAY_BE_ZERO = {
     ("RouteConfig", "group_wait"),
     ("RouteConfig", "group_interval"),
+    ("RouteConfig", "suppress_repeats"),
+    ("AccountConfig", "alert_when_silent"),
     ("CatchUpConfig", "max_age"),
     ("RateLimitConfig", "max_delay"),
+    ("SampleAlert", "after"),
+    ("SampleSilence", "after"),
+    ("RuleTest", "run_for"),
 }
 _LARGEST = 16 * 1024 * 1024  # bytes: some eighty times the system's own list of CAs
 _LONGEST = timedelta(days=36_500)  # times are added to these, and must stay within the calendar
@@ -37,6 +42,11 @@ def check_process(config: Config) -> Iterator[Finding]:
     yield from _timezone(config.global_.timezone)
     yield from _storage(config.storage)
     yield from _web(config.web)
+    yield from check_durations(config)
+
+
+def check_durations(config: Config) -> Iterator[Finding]:
+    """Yield what is wrong with durations and TLS files, wherever they stand."""
     yield from _sections(config, ())
 
 

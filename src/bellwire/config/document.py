@@ -52,8 +52,11 @@ _IN_OUR_WORDS = {
 }
 
 
-def parse(text: str, file: str, environ: Mapping[str, str]) -> Document:
-    """Return the document that ``text`` holds, its faults noted in it; ConfigError if there is no reading it at all."""
+def parse(text: str, file: str, environ: Mapping[str, str], list_under: str | None = None) -> Document:
+    """Return the document that ``text`` holds, its faults noted in it; ConfigError if there is no reading it at all.
+
+    A list at its root is taken as what stands under the key ``list_under``, if that is given.
+    """
     document = Document(file=file)
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
@@ -63,7 +66,12 @@ def parse(text: str, file: str, environ: Mapping[str, str]) -> Document:
     root = _compose(text, file)
     if root is None or (isinstance(root, ScalarNode) and not root.value):
         _fatal(file, 1, 1, _EMPTY)
-    document.data = _Builder(document, text, environ).build(root, ())
+    builder = _Builder(document, text, environ)
+    if list_under is not None and isinstance(root, SequenceNode):
+        document.values[()] = Place(file=file, line=1, column=1)
+        document.data = {list_under: builder.build(root, (list_under,))}
+    else:
+        document.data = builder.build(root, ())
     if not isinstance(document.data, dict):
         _fatal(file, root.start_mark.line + 1, root.start_mark.column + 1, _NO_MAPPING)
     return document
@@ -221,11 +229,23 @@ class _Builder:
         mark = node.start_mark
         line, column = mark.line + 1, mark.column + 1
         text_column = None
+        if exact and isinstance(node, ScalarNode) and node.style == "|":
+            return self._literal(node, line, column)
         if exact and isinstance(node, ScalarNode) and "\n" not in node.value:
             quote = 1 if node.style in {"'", '"'} else 0
             if self._text.startswith(node.value, mark.index + quote):
                 text_column = column + quote
         return Place(file=self._document.file, line=line, column=column, text_column=text_column)
+
+    def _literal(self, node: ScalarNode, line: int, column: int) -> Place:
+        """Return the place of a text after ``|``: its lines stand in the file as they are, each indented alike."""
+        written = self._text[node.start_mark.index :].split("\n", node.value.count("\n") + 2)[1:]
+        lines = node.value.split("\n")
+        first = next((at for at, content in enumerate(lines) if content), None)
+        if first is None or first >= len(written) or not written[first].endswith(lines[first]):
+            return Place(file=self._document.file, line=line, column=column)
+        indent = len(written[first]) - len(lines[first])
+        return Place(file=self._document.file, line=line, column=column, text_column=indent + 1, text_line=line + 1)
 
 
 def _is_merge(key: ScalarNode) -> bool:

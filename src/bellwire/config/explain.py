@@ -14,6 +14,7 @@ _WHOLE = "must be a whole number"
 _SWITCH = "must be true or false"
 _MAPPING = "must be a mapping, such as `key: value` in lines of their own"
 _LIST = "must be a list, such as [a, b]"
+_TIME = "must be a time, such as 2026-11-23T10:00:00+01:00"
 
 _PLAIN = {
     "missing": "is missing: add it",
@@ -29,6 +30,9 @@ _PLAIN = {
     "bool_parsing": _SWITCH,
     "list_type": _LIST,
     "dict_type": _MAPPING,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_type": _TIME,
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
     "string_too_short": "is empty: give it a value, or remove it",

@@ -9,21 +9,8 @@ from bellwire.config import schema
 if TYPE_CHECKING:
     from bellwire.config.schema import Section
 
-_CHANNEL = frozenset({"title", "text"})
-
 LATER: dict[type[Section], frozenset[str]] = {
-    schema.Config: frozenset(
-        {"time_intervals", "inhibit_rules", "templates", "meta_receiver", "heartbeat", "tests"},
-    ),
-    schema.AccountConfig: frozenset({"cancel_when_read", "alert_when_silent"}),
-    schema.RouteConfig: frozenset(
-        {"active_time_intervals", "mute_time_intervals", "muted", "suppress_repeats", "dedupe_by", "digest"},
-    ),
-    schema.ReceiverConfig: frozenset({"fallback", "fallback_after"}),
-    schema.SlackConfig: _CHANNEL | {"app_token", "app_token_file", "thread"},
-    schema.WebhookConfig: _CHANNEL,
-    schema.EmailConfig: _CHANNEL,
-    schema.AppriseConfig: _CHANNEL,
+    schema.SlackConfig: frozenset({"app_token", "app_token_file", "thread"}),
 }
 
 NOT_YET = "is not supported by this version yet; remove it"

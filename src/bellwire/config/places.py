@@ -32,13 +32,15 @@ def path_text(loc: Loc) -> str:
 class Place:
     """Where a value or key begins, from 1.
 
-    ``text_column`` is where the characters of a text begin, behind its quote, if the file holds them as they are.
+    ``text_column`` is where the characters of a text begin, behind its quote, if the file holds them as they are. A text of
+    several lines that the file holds as they are (after ``|``) begins in ``text_line``, each line in ``text_column``.
     """
 
     file: str
     line: int
     column: int
     text_column: int | None = None
+    text_line: int | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -65,10 +67,12 @@ class Document:
         """Note a fault of the value at ``loc`` (or of its key), ``offset`` characters into it if that can be told."""
         loc = self._as_written(loc)
         place = self._place(loc, key=key)
-        column = place.column
+        line, column = place.line, place.column
         if offset is not None and place.text_column is not None:
-            column = place.text_column + offset
-        self.faults.append(Fault(file=place.file, line=place.line, column=column, path=path_text(loc), message=message))
+            before = self.texts.get(loc, "")[:offset] if place.text_line is not None else ""
+            line = (place.text_line or line) + before.count("\n")
+            column = place.text_column + offset - (before.rfind("\n") + 1)
+        self.faults.append(Fault(file=place.file, line=line, column=column, path=path_text(loc), message=message))
 
     def is_broken(self, loc: Loc) -> bool:
         """Return whether the value at ``loc``, or one that holds it, was already reported."""

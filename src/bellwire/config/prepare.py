@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from bellwire.config.shape import Shape
 
 # beside the values of mappings, a number may stand for text here
-_NUMBERS_AS_TEXT = {(schema.MatcherConfig, "value")}
+_NUMBERS_AS_TEXT = {
+    (schema.MatcherConfig, "value"),
+    *((schema.TimeIntervalSpec, key) for key in ("days_of_month", "months", "years")),
+}
 
 
 def prepare(document: Document, folders: Folders) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr, SecretStr
 
 from bellwire.config.duration import format_duration, parse_duration
 from bellwire.model import MarkPolicy, Severity
+from bellwire.templating.stationery import TemplateFile
 
 Duration = Annotated[
     timedelta,
@@ -358,7 +359,7 @@ class RuleTest(Section):
 
     name: str = Field(min_length=1)
     at: datetime | None = None
-    alerts: list[SampleAlert] = Field(min_length=1)
+    alerts: list[SampleAlert]
     silences: list[SampleSilence] = []
     run_for: Duration = timedelta(0)
     expect: Expectation
@@ -380,6 +381,19 @@ class Config(Section):
     meta_receiver: str | None = None
     heartbeat: HeartbeatConfig | None = None
     tests: list[RuleTest] = []
+
+    _template_files: tuple[TemplateFile, ...] = PrivateAttr(())
+
+    @property
+    def template_files(self) -> tuple[TemplateFile, ...]:
+        """What ``templates`` names, as it was when the configuration was loaded: a reload must not find half of a change."""
+        return self._template_files
+
+    def with_template_files(self, files: tuple[TemplateFile, ...]) -> Config:
+        """Return the configuration with the contents of its template files."""
+        copy = self.model_copy()
+        copy._template_files = files  # noqa: SLF001 - a copy of this
+        return copy
 
 
 SEVERITIES = tuple(severity.text for severity in Severity)

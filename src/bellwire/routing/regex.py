@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _META = r"\\.+*?()\[\]{}^$"
 _WORDS = re.compile(rf"[^{_META}]*")  # "|" alone keeps a meaning
+_ALTERNATIVES = re.compile(rf"(?P<open>\((?:\?:)?)?(?P<words>[^{_META}]*)(?(open)\))")
 _AROUND = re.compile(
     rf"(?P<fold>\(\?i\))?(?P<before>\.\*)?(?P<open>\((?:\?:)?)?(?P<words>[^{_META}\n]+)(?(open)\))(?P<after>\.\*)?"
 )
@@ -47,6 +48,12 @@ def full_match(pattern: str) -> Test:
     quick = _around_test(words.lower(), before=before, after=after)
     # beyond ASCII, folding is RE2's affair: a long s equals s
     return lambda text: quick(text.lower()) if text.isascii() else slow(text)
+
+
+def words_of(pattern: str) -> frozenset[str] | None:
+    """Return all texts that ``pattern`` matches, if it is words between bars and nothing else; else None."""
+    found = _ALTERNATIVES.fullmatch(pattern)
+    return frozenset(found["words"].split("|")) if found else None
 
 
 def _compile(pattern: str) -> re2._Regexp:

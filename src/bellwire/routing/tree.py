@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bellwire.model import Decision, Destination, Grouping, Suppression
-from bellwire.routing.groups import grouper
+from bellwire.model import Decision, Destination, Grouping, Muting, Repetition, Suppression
+from bellwire.routing.groups import grouper, keyer
 from bellwire.routing.steps import SAW_LIMIT, Row, Steps, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bellwire.model import Alert
     from bellwire.routing.matchers import Matcher
@@ -25,22 +25,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
-    """A node of the tree, inheritance resolved. ``path`` is its place, such as ``route.routes[0]``."""
+    """A node of the tree, inheritance resolved. ``path`` is its place, such as ``route.routes[0]``.
+
+    ``repeats_within`` is in seconds, 0 for all repeats to go out; ``digest`` a crontab expression, empty for none.
+    """
 
     path: str
     receiver: str | None
     matchers: tuple[Matcher, ...] = ()
     continues: bool = False
     grouping: Grouping = field(default_factory=Grouping)
+    muting: Muting = field(default_factory=Muting)
+    repeats_within: float = 0.0
+    dedupe_by: tuple[str, ...] = ()
+    digest: str = ""
     children: tuple[Route, ...] = ()
     _checks: tuple[tuple[str, Reader, Test, str], ...] = field(init=False, repr=False, compare=False)
     _destine: Callable[[Alert], Destination] | None = field(init=False, repr=False, compare=False)
+    _note: str | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # what each alert needs is taken apart once: the walk then touches no attribute of a matcher
         checks = tuple((one.name, one.read, one.test, one.text) for one in self.matchers)
         object.__setattr__(self, "_checks", checks)
         object.__setattr__(self, "_destine", None if self.receiver is None else _destiner(self, self.receiver))
+        object.__setattr__(self, "_note", "; ".join(_conditions(self)) or None)
 
     def with_children(self, children: tuple[Route, ...]) -> Route:
         """Return this route with these children; they inherited from it, so it was there before them."""
@@ -49,18 +58,55 @@ class Route:
 
 def _destiner(route: Route, receiver: str) -> Callable[[Alert], Destination]:
     path, wait, interval = route.path, route.grouping.wait, route.grouping.interval
-    if route.grouping.alone:
-        alone = Destination(receiver=receiver, route=path, wait=wait, interval=interval)
-        return lambda _: alone
-    group = grouper(path, route.grouping.by)
+    muting = _muting(route)
+    plain = Destination(receiver=receiver, route=path, wait=wait, interval=interval, muting=muting, digest=route.digest)
+    destine = _grouped(route, plain)
+    if not route.repeats_within:
+        return destine
+    key, within = keyer(path, route.dedupe_by), route.repeats_within
+    return lambda alert: replace(destine(alert), repetition=Repetition(key=key(alert), within=within))
+
+
+def _grouped(route: Route, plain: Destination) -> Callable[[Alert], Destination]:
+    if route.grouping.alone and not route.digest:
+        return lambda _: plain
+    group = grouper(route.path, route.grouping.by)  # a digest of alerts that stand alone is one for the whole route
+    receiver, path, wait, interval = plain.receiver, plain.route, plain.wait, plain.interval
+    muting, digest = plain.muting, plain.digest
 
     def destine(alert: Alert) -> Destination:
         key, labels = group(alert)
         return Destination(
-            receiver=receiver, route=path, group_key=key, group_labels=labels, wait=wait, interval=interval
+            receiver=receiver,
+            route=path,
+            group_key=key,
+            group_labels=labels,
+            wait=wait,
+            interval=interval,
+            muting=muting,
+            digest=digest,
         )
 
     return destine
+
+
+def _muting(route: Route) -> Muting | None:
+    return route.muting if route.muting.active or route.muting.mute else None
+
+
+def _conditions(route: Route) -> Iterator[str]:
+    """Yield what stands between the route's receiver and a message at once, in words."""
+    muting = route.muting
+    if muting.active:
+        yield f"only within {', '.join(muting.active)}"
+    if muting.mute:
+        yield f"not within {', '.join(muting.mute)}"
+    if muting.active or muting.mute:
+        yield "held meanwhile" if muting.hold else "dropped meanwhile"
+    if route.repeats_within:
+        yield f"no repeats within {route.repeats_within:g} s"
+    if route.digest:
+        yield f"digest at {route.digest}"
 
 
 def decide(root: Route, alert: Alert) -> Decision:
@@ -148,9 +194,11 @@ class _Walk:
         try:
             self.destinations[route.receiver] = destine(self.alert)
         except Exception as error:  # noqa: BLE001 -- an alert that cannot be grouped stands alone
-            self.destinations[route.receiver] = Destination(receiver=route.receiver, route=route.path)
-            self.errors.append(f"{route.path}: group_by raised {type(error).__name__}")
-        return None
+            self.destinations[route.receiver] = Destination(
+                receiver=route.receiver, route=route.path, muting=_muting(route)
+            )
+            self.errors.append(f"{route.path}: group_by or dedupe_by raised {type(error).__name__}")
+        return route._note  # noqa: SLF001 -- as above
 
     def _note_error(self, route: Route, text: str, error: Exception) -> None:
         note = f"raised {type(error).__name__}"
