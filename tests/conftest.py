@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 PROGRAMS = {
     "bash": "apt-get install bash",
     "chromium": "apt-get install chromium",
+    "curl": "apt-get install curl",
     "make": "apt-get install make",
+    "promtool": "apt-get install prometheus",
     "systemd-analyze": "apt-get install systemd",
 }
 """The programs that tests need and no Python package brings, and how Debian installs each."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bellwire.channels import settings_of
 from bellwire.config.rules import compile_rules
 from bellwire.intake import CatchUp, Mailbox, Rulebook
 from bellwire.model import AccountKey
-from bellwire.records import ChannelPolicy, RateLimit
+from bellwire.records import ChannelPolicy, Fallback, RateLimit
+from bellwire.templating.stationery import NOTHING, Stationery
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from bellwire.config.schema import AccountConfig, ChannelConfig, Config, ReceiverConfig
     from bellwire.model import ChannelKey
 
@@ -31,6 +34,7 @@ class ChannelPlan:
     settings: ChannelConfig
     policy: ChannelPolicy
     paused: bool
+    stationery: Stationery = NOTHING
 
 
 def accounts_of(config: Config) -> dict[AccountKey, AccountConfig]:
@@ -40,11 +44,54 @@ def accounts_of(config: Config) -> dict[AccountKey, AccountConfig]:
 
 def channels_of(config: Config) -> dict[ChannelKey, ChannelPlan]:
     """Return every channel of every receiver."""
+    stand_ins, stationery = stand_ins_of(config), stationery_of(config)
     return {
-        key: ChannelPlan(settings=settings, policy=_policy(key, receiver, settings), paused=receiver.paused)
+        key: ChannelPlan(
+            settings=settings,
+            policy=_policy(key, receiver, settings, stand_ins[receiver.name]),
+            paused=receiver.paused,
+            # a template file that changes is nothing to a channel without templates
+            stationery=stationery if settings.title or settings.text else replace(stationery, files=()),
+        )
         for receiver in config.receivers
         for key, settings in settings_of(receiver).items()
     }
+
+
+def policies_of(config: Config) -> dict[str, tuple[ChannelPolicy, ...]]:
+    """Return every receiver by name, with its channels."""
+    plans = channels_of(config)
+    return {
+        receiver.name: tuple(plan.policy for key, plan in plans.items() if key.receiver == receiver.name)
+        for receiver in config.receivers
+    }
+
+
+def stand_ins_of(config: Config) -> dict[str, tuple[Fallback, ...]]:
+    """Return who stands in for each receiver, by its name."""
+    channels = {receiver.name: tuple(settings_of(receiver)) for receiver in config.receivers}
+    return {
+        receiver.name: tuple(Fallback(receiver=name, channels=channels[name]) for name in receiver.fallback)
+        for receiver in config.receivers
+    }
+
+
+def still_there(
+    stand_ins: Mapping[str, tuple[Fallback, ...]], channels: Collection[ChannelKey]
+) -> dict[str, tuple[Fallback, ...]]:
+    """Return those of the stand-ins whose channels are all among these."""
+    kept = set(channels)
+    return {
+        name: tuple(fallback for fallback in fallbacks if kept.issuperset(fallback.channels))
+        for name, fallbacks in stand_ins.items()
+    }
+
+
+def stationery_of(config: Config) -> Stationery:
+    """Return what all channels' messages are written on."""
+    return Stationery(
+        external_url=config.web.external_url, timezone=config.global_.timezone, files=config.template_files
+    )
 
 
 def rulebook_of(config: Config) -> Rulebook:
@@ -69,7 +116,9 @@ def mailbox_of(account: AccountConfig) -> Mailbox:
     )
 
 
-def _policy(key: ChannelKey, receiver: ReceiverConfig, channel: ChannelConfig) -> ChannelPolicy:
+def _policy(
+    key: ChannelKey, receiver: ReceiverConfig, channel: ChannelConfig, fallbacks: tuple[Fallback, ...]
+) -> ChannelPolicy:
     rate = _DEFAULT_RATE.get(key.kind)
     if given := receiver.rate_limit:
         rate = RateLimit(per_second=given.per_second, burst=given.burst, max_delay=given.max_delay.total_seconds())
@@ -81,4 +130,6 @@ def _policy(key: ChannelKey, receiver: ReceiverConfig, channel: ChannelConfig) -
         max_backoff=receiver.retry.max_backoff.total_seconds(),
         max_age=receiver.retry.max_age.total_seconds(),
         lease=channel.send_timeout + _LEASE_MARGIN,
+        fallbacks=fallbacks,
+        fallback_after=receiver.fallback_after.total_seconds(),
     )

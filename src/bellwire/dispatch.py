@@ -6,6 +6,7 @@ Each channel has a lane of its own, so that one that hangs holds up nobody else.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bellwire.errors import DeliveryError, LedgerError, Verdict
+from bellwire.errands import Errands
+from bellwire.errors import DeliveryError, LedgerError, TemplateError, Verdict
 from bellwire.model import Envelope
 from bellwire.records import Outcome, Start
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from bellwire.metrics import Metrics
     from bellwire.model import Alert, ChannelKey, Message, Receipt
     from bellwire.ports import Channel, Clock, DispatchLedger
-    from bellwire.records import ChannelPolicy, Claim, Claims
+    from bellwire.records import ChannelPolicy, Claim, Claims, Settled
 
 _LEASE_MARGIN = 10.0  # seconds between the end of the longest send and the end of its lease
 _PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again and again
@@ -51,6 +53,15 @@ class Lane:
         return key.kind if key.kind == "email" or not key.name else f"{key.kind}/{key.name}"
 
 
+@dataclass(slots=True)
+class _Sending:
+    """A send under way. ``overdue_at`` is by the loop's clock."""
+
+    delivery_id: str
+    overdue_at: float
+    overdue: bool = False
+
+
 class Dispatch:
     """Sends what one lane's channel is owed, until it is told to stop."""
 
@@ -65,7 +76,14 @@ class Dispatch:
         self._work = ledger.work(lane.policy.key)
         self._roomy = asyncio.Event()
         self._stopping = False
-        self._sends: dict[asyncio.Task[None], str] = {}  # each with its delivery's id
+        self._sends: dict[asyncio.Task[None], _Sending] = {}  # the oldest first
+        self._outcomes: list[Outcome] = []  # that nobody writes yet
+        self._errands = Errands(f"afterwards-{lane.policy.key}")
+        self._writing: asyncio.Task[None] | None = None
+        self._guard: asyncio.TimerHandle | None = None
+        labels = {"receiver": lane.policy.key.receiver, "channel": lane.label}
+        self._sent_total = metrics.notifications.labels(**labels)
+        self._latency = metrics.notification_latency.labels(**labels)
         self._turned_at = clock.now()
 
     @property
@@ -97,19 +115,25 @@ class Dispatch:
                     pauses = iter(_PAUSES_AFTER_ERROR)
             if self._sends:
                 await asyncio.wait(self._sends)
+            while self._writing is not None:
+                await asyncio.wait({self._writing})
         finally:
             await self._cut_off()
 
     async def _cut_off(self) -> None:
         """End the sends that are under way. They may have arrived: that is written, if it can be at once."""
+        if self._guard is not None:
+            self._guard.cancel()
         cut = dict(self._sends)
         for send in cut:
             send.cancel()
-        await asyncio.gather(*cut, return_exceptions=True)
-        if cut:
-            with suppress(LedgerError, TimeoutError):
-                async with asyncio.timeout(_TO_GIVE_BACK):
-                    await self._ledger.unclaim(list(cut.values()))
+        await asyncio.gather(*cut, self._errands.end(), return_exceptions=True)
+        with suppress(LedgerError, TimeoutError):
+            async with asyncio.timeout(_TO_GIVE_BACK):
+                if self._writing is not None:
+                    await asyncio.shield(self._writing)
+                if cut:
+                    await self._ledger.unclaim([sending.delivery_id for sending in cut.values()])
 
     async def _turn(self) -> None:
         """Take what is due, start sending it, and wait until there is more to do."""
@@ -153,39 +177,54 @@ class Dispatch:
         ours = await self._ledger.start(self._lane.policy, starts)
         for claim, body, is_ours in zip(claims.claims, bodies, ours, strict=True):
             if is_ours:
-                name = f"send-{claim.message.delivery_id}"
-                task = asyncio.create_task(self._send(claim, body), name=name)
-                self._sends[task] = claim.message.delivery_id
+                task = asyncio.create_task(self._send(claim, body))
+                self._sends[task] = _Sending(claim.message.delivery_id, self._overdue_at())
                 task.add_done_callback(self._sent)
+        if self._guard is None and self._sends:
+            self._watch()
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sends.pop(task, None)
         self._work.set()
         if not self._is_crowded():
             self._roomy.set()
-        if not task.cancelled() and (error := task.exception()):
-            # The ledger did not take the outcome: the lease will run out and the delivery be resolved as in doubt.
-            log.error("outcome_unwritten", channel=str(self._lane.policy.key), error=repr(error))
+
+    def _overdue_at(self) -> float:
+        return asyncio.get_running_loop().time() + self._lane.policy.lease - _LEASE_MARGIN
+
+    def _watch(self) -> None:
+        """End sends that their channel should long have ended: their leases run out. They began in order: one timer does."""
+        loop = asyncio.get_running_loop()
+        self._guard = None
+        for task, sending in self._sends.items():
+            if sending.overdue_at > loop.time():
+                self._guard = loop.call_at(sending.overdue_at, self._watch)
+                return
+            if not sending.overdue:
+                sending.overdue = True
+                task.cancel()
 
     def _render(self, message: Message) -> bytes | None:
-        """Return the channel's form of the message, the plain form where that cannot be made, None if neither can."""
+        """Return the message as the channel's templates have it, else in its own form, else cut; None if none can be made."""
         try:
             return self._lane.channel.render(message)
         except Exception as error:
             # Whatever an alert's text provokes, the alert goes out.
             self._metrics.render_errors.labels(receiver=message.receiver, channel=self._lane.label).inc()
             log.exception("render_failed", delivery=message.delivery_id)
-            plain = _plain(message, f"{type(error).__name__}: this message could not be made")
-        try:
-            return self._lane.channel.render(plain)
-        except Exception:
-            log.exception("render_failed", delivery=message.delivery_id, form="plain")
-            return None
+            told = _told(error)
+        own = replace(message, own_form=True, errors=(*message.errors, told))
+        for form, plain in (("own", own), ("plain", _plain(own))):
+            try:
+                return self._lane.channel.render(plain)
+            except Exception:
+                log.exception("render_failed", delivery=message.delivery_id, form=form)
+        return None
 
     async def _send(self, claim: Claim, body: bytes | None) -> None:
         if body is None:
             error = DeliveryError("no message could be made", verdict=Verdict.MESSAGE_FAULT, reason="render_failed")
-            await self._settle(failure_outcome(error, claim, self._lane.policy, self._clock.now(), 0.0))
+            self._settle(failure_outcome(error, claim, self._lane.policy, self._clock.now(), 0.0))
             return
         envelope = Envelope(
             delivery_id=claim.message.delivery_id,
@@ -194,52 +233,92 @@ class Dispatch:
             sent_at=self._clock.wall(),
             doubtful=claim.doubtful,
             remote=claim.remote,
+            group=claim.group,
         )
-        await self._settle(await self._attempt(claim, envelope))
+        self._settle(await self._attempt(claim, envelope))
 
-    async def _settle(self, outcome: Outcome) -> None:
-        # Once it is handed over, the ledger writes the outcome even if this task is cancelled.
-        (settled,) = await self._ledger.settle(self._lane.policy, [outcome])
-        self._count(outcome, settled.latencies)
+    def _settle(self, outcome: Outcome) -> None:
+        """Have the outcome written, together with those that come while others are being written."""
+        self._outcomes.append(outcome)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_outcomes(), name=f"outcomes-{self._lane.policy.key}")
+
+    async def _write_outcomes(self) -> None:
+        try:
+            while self._outcomes:
+                outcomes, self._outcomes = self._outcomes, []
+                try:
+                    settled = await self._ledger.settle(self._lane.policy, outcomes)
+                except LedgerError as error:
+                    # The leases will run out and the deliveries be resolved as in doubt.
+                    log.error("outcomes_unwritten", channel=str(self.key), outcomes=len(outcomes), error=repr(error))
+                else:
+                    self._count(outcomes, settled)
+                    self._errands.start(outcome.delivery_id for outcome in outcomes)
+        finally:
+            self._writing = None
 
     async def _attempt(self, claim: Claim, envelope: Envelope) -> Outcome:
         policy = self._lane.policy
         try:
-            async with asyncio.timeout(policy.lease - _LEASE_MARGIN):
-                receipt = await self._lane.channel.send(envelope)
+            receipt = await self._lane.channel.send(envelope)
         except DeliveryError as error:
             failure = error
         except TimeoutError:
-            failure = DeliveryError("no answer in time", verdict=Verdict.IN_DOUBT, reason="timeout")
+            failure = _no_answer()
+        except asyncio.CancelledError:
+            if not self._is_overdue():
+                raise
+            failure = _no_answer()
         except Exception as error:
             log.exception("channel_raised", channel=str(policy.key), delivery=envelope.delivery_id)
             failure = DeliveryError(
                 f"the channel raised {type(error).__name__}", verdict=Verdict.IN_DOUBT, reason="internal_error"
             )
         else:
+            self._errands.keep(envelope.delivery_id, receipt.afterwards)
             return _success(envelope, receipt)
         chance = self._chance.random()
         return failure_outcome(failure, claim, policy, self._clock.now(), chance)
 
-    def _count(self, outcome: Outcome, latencies: Sequence[float]) -> None:
+    def _is_overdue(self) -> bool:
+        """Return whether `_watch` ended the present send, and no one else wants its end."""
+        task = asyncio.current_task()
+        sending = self._sends.get(task) if task else None
+        return task is not None and sending is not None and sending.overdue and task.uncancel() == 0
+
+    def _count(self, outcomes: Sequence[Outcome], settled: Sequence[Settled]) -> None:
+        chatty = log.is_enabled_for(logging.DEBUG)
+        for outcome, result in zip(outcomes, settled, strict=True):
+            if outcome.verdict is not None:
+                self._count_failure(outcome)
+                continue
+            self._sent_total.inc()
+            for seconds in result.latencies:
+                self._latency.observe(max(0.0, seconds))
+            if chatty:
+                log.debug("delivery_sent", channel=str(self.key), delivery=outcome.delivery_id)
+
+    def _count_failure(self, outcome: Outcome) -> None:
         receiver, channel = self._lane.policy.key.receiver, self._lane.label
-        fields = {"channel": str(self._lane.policy.key), "delivery": outcome.delivery_id}
-        if outcome.verdict is None:
-            self._metrics.notifications.labels(receiver=receiver, channel=channel).inc()
-            latency = self._metrics.notification_latency.labels(receiver=receiver, channel=channel)
-            for seconds in latencies:
-                latency.observe(max(0.0, seconds))
-            log.debug("delivery_sent", **fields)
-            return
         self._metrics.notifications_failed.labels(receiver=receiver, channel=channel, reason=outcome.reason).inc()
         event = "delivery_dead" if outcome.dead else "delivery_failed"
         level = log.error if outcome.dead else log.warning
-        level(event, verdict=outcome.verdict.value, reason=outcome.reason, detail=outcome.detail, **fields)
+        fields = {"reason": outcome.reason, "detail": outcome.detail, "delivery": outcome.delivery_id}
+        level(event, verdict=str(outcome.verdict), channel=str(self.key), **fields)
+
+
+def _no_answer() -> DeliveryError:
+    return DeliveryError("no answer in time", verdict=Verdict.IN_DOUBT, reason="timeout")
 
 
 def _success(envelope: Envelope, receipt: Receipt) -> Outcome:
     return Outcome(
-        delivery_id=envelope.delivery_id, attempt=envelope.attempt, detail=receipt.detail, remote=receipt.remote
+        delivery_id=envelope.delivery_id,
+        attempt=envelope.attempt,
+        detail=receipt.detail,
+        remote=receipt.remote,
+        group=receipt.group,
     )
 
 
@@ -268,12 +347,20 @@ def failure_outcome(error: DeliveryError, claim: Claim, policy: ChannelPolicy, n
     return replace(outcome, due_at=max(due_at, blocked_until or due_at), blocked_until=blocked_until)
 
 
-def _plain(message: Message, error: str) -> Message:
-    """Return the message without anything but names and cut texts, with the error attached."""
+def _told(error: Exception) -> str:
+    """Return why a message is not as its channel would have it."""
+    if isinstance(error, TemplateError):
+        place = f"{error.name}, line {error.line}" if error.name else f"line {error.line}"
+        return f"this is the plain form, for a template failed ({place}): {error}"
+    return f"{type(error).__name__}: this message could not be made"
+
+
+def _plain(message: Message) -> Message:
+    """Return the message without anything but names and cut texts."""
 
     def cut(alert: Alert) -> Alert:
         return replace(
             alert, message=alert.message[:_PLAIN_LENGTH], title=alert.title[:_PLAIN_LENGTH], labels={}, payload=None
         )
 
-    return replace(message, alerts=tuple(cut(alert) for alert in message.alerts), errors=(*message.errors, error))
+    return replace(message, alerts=tuple(cut(alert) for alert in message.alerts))

@@ -11,6 +11,7 @@ import structlog
 
 from bellwire.model import Alert, Decision, MarkPolicy, Suppression, Via
 from bellwire.records import Arrival
+from bellwire.routing.inhibition import casts, falls_under
 from bellwire.routing.rules import route
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class Intake:
         now, mailbox, rulebook = self._clock.now(), self._mailboxes[account], self._rulebook
         arrivals = []
         for notification in found:
-            alert, decision = route(_alert(notification, account, mailbox, labels or {}, now), rulebook.rules)
+            rules = rulebook.rules
+            alert, decision = route(alert_of(notification, account, mailbox, labels or {}, now), rules)
             digest = False
             if via is Via.CATCH_UP and decision.destinations:
                 decision, digest = _catch_up(decision, alert, mailbox.catch_up, now, first_start=first_start)
@@ -111,6 +113,8 @@ class Intake:
                     markable=notification.markable,
                     via=via,
                     digest=digest,
+                    casts=casts(rules.inhibit_rules, alert),
+                    under=falls_under(rules.inhibit_rules, alert),
                 )
             )
         ids = await self._ledger.record(arrivals)
@@ -122,6 +126,7 @@ class Intake:
 
     def _count(self, account: AccountKey, via: Via, arrivals: Sequence[Arrival], ids: Sequence[str | None]) -> int:
         new = [(arrival, alert_id) for arrival, alert_id in zip(arrivals, ids, strict=True) if alert_id is not None]
+        told = log.is_enabled_for(self._level)
         for arrival, alert_id in new:
             decision = arrival.decision
             if decision.suppressed is not None:
@@ -129,26 +134,28 @@ class Intake:
             if decision.errors:
                 self._metrics.rule_errors.inc(len(decision.errors))
                 log.error("rule_failed", alert=alert_id, account=account.name, errors=decision.errors)
-            log.log(
-                self._level,
-                "alert_routed",
-                alert=alert_id,
-                account=account.name,
-                title=arrival.alert.title,
-                receivers=[each.receiver for each in decision.destinations],
-                suppressed=decision.suppressed,
-            )
+            if told:
+                log.log(
+                    self._level,
+                    "alert_routed",
+                    alert=alert_id,
+                    account=account.name,
+                    title=arrival.alert.title,
+                    receivers=[each.receiver for each in decision.destinations],
+                    suppressed=decision.suppressed,
+                )
         if new:
             newest = new[-1][0].alert
             lag = (newest.received_at - newest.created_at).total_seconds()
             self._metrics.alerts_received.labels(account=account.name, via=via.value).inc(len(new))
-            self._metrics.source_lag.labels(account=account.name).set(max(0.0, lag))
+            self._metrics.set_lag(account.name, max(0.0, lag))
         return len(new)
 
 
-def _alert(
+def alert_of(
     notification: Notification, account: AccountKey, mailbox: Mailbox, labels: Mapping[str, str], now: datetime
 ) -> Alert:
+    """Return the notification in Bellwire's own form. ``labels`` win over the vendor's and the account's."""
     severity = notification.severity
     standard = {
         "account": account.name,

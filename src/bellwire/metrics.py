@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,6 +17,9 @@ from prometheus_client import (
 from bellwire import __version__
 from bellwire.model import SourceState, Via
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside every counter that no one asks for
 
 _LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
@@ -26,6 +30,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self._lags: dict[str, float] = {}  # to ask the registry for one would walk through all of them
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         self.alerts_received = counter("bellwire_alerts_received", "Alerts recorded.", ["account", "via"])
         self.source_state = gauge(
@@ -68,6 +73,9 @@ class Metrics:
             "Messages that went out in the plain form because theirs could not be made.",
             ["receiver", "channel"],
         )
+        self.heartbeats = counter(
+            "bellwire_heartbeats", "Calls of the heartbeat's address: sent, failed, or withheld.", ["outcome"]
+        )
         self.deliveries = gauge("bellwire_deliveries", "Deliveries by state.", ["state"])
         self.unaccounted_alerts = gauge(
             "bellwire_unaccounted_alerts", "Alerts whose state does not follow from their record."
@@ -92,10 +100,29 @@ class Metrics:
         for state in SourceState:
             self.source_state.labels(account=account, state=state.value).set(state is present)
 
+    def count_suppressed(self, numbers: Mapping[str, int]) -> None:
+        """Count what was suppressed, by reason."""
+        for reason, number in numbers.items():
+            self.suppressed.labels(reason=reason).inc(number)
+
+    def set_lag(self, account: str, seconds: float) -> None:
+        """Show ``seconds`` as the account's lag."""
+        self._lags[account] = seconds
+        self.source_lag.labels(account=account).set(seconds)
+
     def lag(self, account: str) -> float:
         """Return the account's lag, in seconds, as it is shown."""
-        value = self.registry.get_sample_value("bellwire_source_lag_seconds", {"account": account})
-        return value or 0.0
+        return self._lags.get(account, 0.0)
+
+    def confirmed(self) -> dict[str, tuple[float, float]]:
+        """Return how many messages each ``receiver/channel`` has confirmed, and the sum of their latencies in seconds."""
+        found: dict[str, list[float]] = {}
+        for at, series, suffix in ((0, self.notifications, "_total"), (1, self.notification_latency, "_sum")):
+            for sample in (sample for family in series.collect() for sample in family.samples):
+                if sample.name.endswith(suffix):
+                    name = f"{sample.labels['receiver']}/{sample.labels['channel']}"
+                    found.setdefault(name, [0.0, 0.0])[at] = sample.value
+        return {name: (number, seconds) for name, (number, seconds) in found.items()}
 
     def expose(self) -> bytes:
         """Return the Prometheus text format."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
 Json: TypeAlias = Any
@@ -129,6 +129,19 @@ class Suppression(enum.StrEnum):
     MUTED = "muted"
     READ_UPSTREAM = "read_upstream"
     ABANDONED = "abandoned"
+
+
+class TroubleKind(enum.StrEnum):
+    """What may be wrong with Bellwire itself, or with what it depends on: told to ``meta_receiver``."""
+
+    DELIVERIES_DEAD = "deliveries_dead"
+    CHANNEL_BROKEN = "channel_broken"
+    ACCOUNT_UNAUTHORIZED = "account_unauthorized"
+    ACCOUNT_SILENT = "account_silent"
+    READ_MARKS_FAILED = "read_marks_failed"
+    RELOAD_FAILED = "reload_failed"
+    LEDGER_UNWRITABLE = "ledger_unwritable"
+    ALERTS_UNACCOUNTED = "alerts_unaccounted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -277,7 +290,7 @@ class Message:
     """What a channel is given to render: the alerts that one delivery names, and what the delivery is.
 
     ``group_labels`` are the values the group shares; ``part`` of ``parts`` where a group was too large for one message;
-    ``errors`` are Bellwire's own troubles with it, to be shown at its end.
+    ``errors`` are Bellwire's own troubles with it, to be shown at its end; ``own_form`` leaves the channel's templates out.
     """
 
     delivery_id: str
@@ -291,6 +304,7 @@ class Message:
     origin: str | None = None
     suppressed: int = 0
     errors: tuple[str, ...] = ()
+    own_form: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -299,6 +313,7 @@ class Envelope:
 
     ``doubtful`` is True if an earlier attempt may have arrived: a channel that can ask the other side asks first.
     ``remote`` is what the channel's earlier receipts on this channel left for it (see `Receipt`), empty at first.
+    ``group`` is what they left with the message's group, empty at its first message; None: it is of no group.
     """
 
     delivery_id: str
@@ -307,6 +322,7 @@ class Envelope:
     sent_at: datetime
     doubtful: bool = False
     remote: str = ""
+    group: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -314,11 +330,14 @@ class Receipt:
     """The other side's confirmation.
 
     ``detail`` is a short text for people; ``remote`` is what the channel wants to be given back with later attempts
-    (Slack: the id of the conversation), kept in the ledger for the channel.
+    (Slack: the id of the conversation), kept in the ledger for the channel; ``group`` is the same for the message's group
+    (Slack: its thread). ``afterwards`` is done once all of that is written, and may fail.
     """
 
     detail: str
     remote: str = ""
+    group: str = ""
+    afterwards: Callable[[], Awaitable[None]] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

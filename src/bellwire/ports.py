@@ -28,12 +28,15 @@ if TYPE_CHECKING:
         ChannelPolicy,
         Claims,
         DueMarks,
+        FellBack,
         MarkRecord,
         Outcome,
         Position,
         Settled,
         SourceEvent,
         Start,
+        TroubleNews,
+        TroubleSight,
     )
 
 
@@ -76,6 +79,10 @@ class Inbox(Protocol):
 
     async def unread_count(self) -> int | None:
         """Ask for the number of unread notifications, by the API's lightest call; None if it has none."""
+        ...
+
+    async def listable(self) -> int | None:
+        """Ask for the number that whole lists must come to; None if the API has none that its filters hold for."""
         ...
 
     async def is_unread(self, upstream_id: str) -> bool | None:
@@ -175,6 +182,17 @@ class SourceLedger(Protocol):
         """Keep with the alerts what became of their items at the vendor, and whether that was before they were sent."""
         ...
 
+    async def in_flight(self, account: AccountKey) -> set[str]:
+        """Return the items of the account's alerts that are not settled: the oldest ones, some thousand at most."""
+        ...
+
+    async def read_upstream(self, account: AccountKey, upstream_ids: Sequence[str], found_by: str) -> int:
+        """Suppress what is still owed of these items, which someone read at the vendor; return how many alerts it was.
+
+        What Bellwire marked itself does not count, and what is being sent or in doubt goes on.
+        """
+        ...
+
 
 class DispatchLedger(Protocol):
     """The ledger as dispatch sees it."""
@@ -220,11 +238,56 @@ class AcknowledgeLedger(Protocol):
         ...
 
 
+class StandbyLedger(Protocol):
+    """The ledger as the watch over what does not get through sees it."""
+
+    async def fall_back(self, policies: Sequence[ChannelPolicy]) -> FellBack:
+        """Owe some of what has been wanted for too long on these channels to their stand-ins; say when to look again."""
+        ...
+
+
 class RetentionLedger(Protocol):
     """The ledger as retention sees it."""
 
     async def strip_contents(self, before: datetime) -> int:
         """Forget what some alerts said that were settled before; return how many, 0 once there are no more."""
+        ...
+
+    async def forget_passed(self, before: datetime) -> None:
+        """Forget shadows and repeats that have passed, and silences that ended before."""
+        ...
+
+
+class TimedLedger(Protocol):
+    """The ledger as the watch over the clocks sees it."""
+
+    @property
+    def timetable_changed(self) -> asyncio.Event:
+        """Set when windows have changed; whoever asks clears it first."""
+        ...
+
+    async def retime(self) -> None:
+        """Time anew what waits for a moment of the wall's clock."""
+        ...
+
+
+class TroubleLedger(Protocol):
+    """The ledger as the watch over troubles sees it."""
+
+    async def look_for_troubles(self) -> TroubleSight:
+        """Return what is known of Bellwire's own troubles."""
+        ...
+
+    async def note_troubles(self, news: TroubleNews) -> None:
+        """Write what changed about them, and owe the messages of it; a trouble that is open already begins no more."""
+        ...
+
+    async def forget_troubles(self, before: datetime) -> int:
+        """Forget some troubles that ended before; 0 once there are no more."""
+        ...
+
+    async def last_arrival(self, account: AccountKey) -> datetime | None:
+        """Return when the account's newest alert came, by the wall's clock; None if it never had any."""
         ...
 
 

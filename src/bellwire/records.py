@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         MarkPolicy,
         MarkResult,
         Message,
+        TroubleKind,
         Via,
     )
 
@@ -28,7 +30,8 @@ class Arrival:
     """One routed alert on its way into the ledger.
 
     ``channels`` are the channels of each destination of the decision, in the same order. ``digest`` holds the alert for
-    the account's catch-up digest instead of sending it now.
+    the account's catch-up digest instead of sending it now. ``casts`` are the shadows that it casts by rules of
+    inhibition, each a key and seconds; ``under`` are the keys of those that would suppress it.
     """
 
     account: AccountKey
@@ -39,6 +42,8 @@ class Arrival:
     markable: bool
     via: Via
     digest: bool = False
+    casts: tuple[tuple[str, float], ...] = ()
+    under: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,8 +59,19 @@ class RateLimit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Fallback:
+    """A receiver that stands in for another: it covers an alert once each of its channels has confirmed it."""
+
+    receiver: str
+    channels: tuple[ChannelKey, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ChannelPolicy:
-    """How the ledger hands out a channel's deliveries. Times in seconds."""
+    """How the ledger hands out a channel's deliveries. Times in seconds.
+
+    ``fallbacks`` get what dies here, or did not get through for ``fallback_after`` since it was wanted.
+    """
 
     key: ChannelKey
     rate: RateLimit | None = None
@@ -64,6 +80,69 @@ class ChannelPolicy:
     max_backoff: float = 300.0
     max_age: float = 86_400.0
     lease: float = 90.0
+    fallbacks: tuple[Fallback, ...] = ()
+    fallback_after: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LetterOrder:
+    """Which dead letters someone means: these deliveries, or (None) all that are dead, as far as the rest narrows it.
+
+    ``since`` is for how many seconds they have been dead at most; ``after`` and ``until`` are ids, the first excluded:
+    the order's next part. ``who`` asks for it; ``dry`` only looks.
+    """
+
+    deliveries: tuple[str, ...] | None = None
+    receiver: str | None = None
+    since: float | None = None
+    after: str = ""
+    until: str | None = None
+    to: str | None = None  # a receiver that gets them instead
+    who: str = ""
+    dry: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replay:
+    """A new delivery that stands for an old one; ``id`` is empty where nothing was done yet."""
+
+    id: str
+    key: ChannelKey
+    alerts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """A delivery that was replayed or abandoned, or would be; ``alerts`` are those of which that decides."""
+
+    id: str
+    key: ChannelKey
+    reason: str
+    alerts: tuple[str, ...]
+    replays: tuple[Replay, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letters:
+    """What came of an order. ``unknown`` and ``refused`` say why nothing was done, a sentence each.
+
+    ``skipped`` are dead, but of channels that are gone. ``after`` is where the order's next part begins, None at its end.
+    """
+
+    letters: tuple[Letter, ...] = ()
+    unknown: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    skipped: int = 0
+    after: str | None = None
+    until: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FellBack:
+    """How many deliveries stand-ins were given, and when to look again."""
+
+    deliveries: int
+    next_due: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +156,7 @@ class Claim:
     doubtful: bool
     body: bytes | None
     remote: str
+    group: str | None = None  # see model.Envelope
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +189,7 @@ class Outcome:
     doubtful: bool = False  # this attempt, or one before it, may have arrived
     blocked_until: datetime | None = None  # the whole channel
     remote: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,3 +244,134 @@ class SourceEvent:
 
     kind: str
     detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+# --- the audit -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditSlice:
+    """Some alerts, added up: by state, by the reason they were suppressed for, their read marks by state.
+
+    ``faults`` are numbers and some ids, by what is wrong. ``last`` is the id to go on after, None at the end; ``received``
+    is the number of alerts ever recorded.
+    """
+
+    last: str | None
+    received: int
+    states: Mapping[str, int]
+    suppressed: Mapping[str, int]
+    read_marks: Mapping[str, int]
+    faults: Mapping[str, tuple[int, tuple[str, ...]]]
+
+
+# --- Bellwire's own troubles ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trouble:
+    """A trouble that is not over. ``subject`` is the channel or account that it is about, empty where there is only one.
+
+    ``began_at`` is by the wall's clock; ``counted_at``, by the steady one, is when ``number`` last grew.
+    """
+
+    kind: TroubleKind
+    subject: str
+    text: str
+    began_at: datetime
+    number: int = 0
+    counted_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """What died, or failed, and was not noted as a trouble yet. ``name`` is the ledger's own for it."""
+
+    name: str
+    kind: TroubleKind
+    subject: str
+    number: int
+    example: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BrokenChannel:
+    """A channel whose breaker is open."""
+
+    key: ChannelKey
+    since: datetime
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TroubleSight:
+    """What the ledger knows of troubles."""
+
+    open: tuple[Trouble, ...] = ()
+    broken: tuple[BrokenChannel, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Telling:
+    """What is told of a trouble: a line, and more of it."""
+
+    title: str
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TroubleBegun:
+    """A trouble that begins; ``told`` are the channels that know of it already."""
+
+    kind: TroubleKind
+    subject: str
+    began_at: datetime
+    telling: Telling
+    tally: Tally | None = None
+    told: tuple[ChannelKey, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TroubleEnded:
+    """A trouble that is over."""
+
+    kind: TroubleKind
+    subject: str
+    ended_at: datetime
+    telling: Telling
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TroubleNews:
+    """What changed about troubles, and the channels of ``meta_receiver`` that are to be told.
+
+    ``grown`` are tallies of troubles that are open already.
+    """
+
+    begun: tuple[TroubleBegun, ...] = ()
+    grown: tuple[Tally, ...] = ()
+    ended: tuple[TroubleEnded, ...] = ()
+    channels: tuple[ChannelKey, ...] = ()
+
+
+# --- silences ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSilence:
+    """A silence that someone wants: ``matchers`` as texts that can be parsed, times by the wall's clock."""
+
+    matchers: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    author: str
+    comment: str
+
+
+class Expiry(enum.StrEnum):
+    """What ending a silence found."""
+
+    EXPIRED = "expired"
+    ENDED_BEFORE = "ended_before"
+    UNKNOWN = "unknown"

@@ -37,11 +37,17 @@ _MARKED_WHEN: dict[MarkPolicy, frozenset[AlertState]] = {
 }
 
 
-def may_mark(policy: MarkPolicy, obligations: Collection[ObligationState]) -> bool:
-    """Return whether a notification whose alert has these obligations is to be marked as read."""
-    if policy is MarkPolicy.ANY:
-        return ObligationState.SENT in obligations or ObligationState.COVERED in obligations
-    return settle(obligations) in _MARKED_WHEN[policy]
+def may_mark(policy: MarkPolicy, obligations: Collection[ObligationState], *, abandoned: bool = False) -> bool:
+    """Return whether a notification whose alert has these obligations is to be marked as read.
+
+    ``abandoned``: someone gave up one of its dead obligations, which settles it like a delivery.
+    """
+    if policy is MarkPolicy.ANY and (ObligationState.SENT in obligations or ObligationState.COVERED in obligations):
+        return True
+    return settle(obligations) in _MARKED_WHEN[_IF_ABANDONED[policy] if abandoned else policy]
+
+
+_IF_ABANDONED = dict.fromkeys(MarkPolicy, MarkPolicy.HANDLED) | {MarkPolicy.NEVER: MarkPolicy.NEVER}
 
 
 # --- sources -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from bellwire.errors import LedgerError, LedgerInUseError, Verdict
-from bellwire.ledger import auditing, reading
+from bellwire.ledger import reading
 from bellwire.ledger.ledger import Ledger
 from bellwire.model import (
     DeliveryKind,
@@ -23,47 +23,13 @@ from bellwire.model import (
     Suppression,
     Via,
 )
-from bellwire.records import Claim, MarkRecord, Outcome, Position, RateLimit, SourceEvent, Start
+from bellwire.records import MarkRecord, Position, RateLimit, SourceEvent
 from fakes import FakeClock
+from ledger_moves import begin, due, outcome_of, send, states, take
 from makers import OPS, PAGER, VISION, a_policy, an_alert, an_arrival, ids
 
 if TYPE_CHECKING:
     from bellwire.model import ChannelKey
-    from bellwire.records import ChannelPolicy
-
-
-async def take(ledger: Ledger, policy: ChannelPolicy | None = None, limit: int = 100) -> list[Claim]:
-    return list((await ledger.claim(policy or a_policy(), limit)).claims)
-
-
-async def begin(
-    ledger: Ledger, claims: list[Claim], body: bytes = b"body", policy: ChannelPolicy | None = None
-) -> list[bool]:
-    starts = [Start(delivery_id=claim.message.delivery_id, body=claim.body or body) for claim in claims]
-    return await ledger.start(policy or a_policy(), starts)
-
-
-def outcome_of(claim: Claim, **values: Any) -> Outcome:
-    return Outcome(delivery_id=claim.message.delivery_id, attempt=claim.attempts + 1, **values)
-
-
-async def send(ledger: Ledger, policy: ChannelPolicy | None = None, **outcome: Any) -> list[Claim]:
-    """Take what is due, attempt it, and record the same outcome for each."""
-    policy = policy or a_policy()
-    claims = await take(ledger, policy)
-    await begin(ledger, claims, policy=policy)
-    await ledger.settle(policy, [outcome_of(claim, **outcome) for claim in claims])
-    return claims
-
-
-async def states(ledger: Ledger) -> dict[str, int]:
-    audit = await ledger.ask(auditing.audit_ledger)
-    assert audit["unaccounted"] == 0, audit["faults"]
-    return {state: number for state, number in audit["states"].items() if number}
-
-
-async def due(ledger: Ledger) -> list[str]:
-    return [mark.upstream_id for mark in (await ledger.due_marks(VISION, 100)).marks]
 
 
 # --- intake ----------------------------------------------------------------------------------------------------------

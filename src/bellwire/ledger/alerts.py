@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bellwire.ledger.types import AnyRow
+    from bellwire.model import Json
 
 HEAD_COLUMNS = (
     alerts.c.id,
@@ -43,22 +44,30 @@ _MEMBERS = (
         )
     )
     .where(
-        obligations.c.delivery_id.in_(bindparam("keys", expanding=True)), obligations.c.state == ObligationState.OPEN
+        obligations.c.delivery_id.in_(bindparam("keys", expanding=True)), obligations.c.state == bindparam("state")
     )
     .order_by(obligations.c.alert_id)
 )
 
 
-def alerts_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, list[Alert]]:
-    """Return the alerts that each of these deliveries still owes, oldest first."""
+def alerts_of(
+    connection: Connection, delivery_ids: Sequence[str], state: ObligationState = ObligationState.OPEN
+) -> dict[str, list[Alert]]:
+    """Return the alerts that each of these deliveries still owes, or has brought into another state, oldest first."""
     members: dict[str, list[Alert]] = {}
     for some in in_chunks(delivery_ids):
-        for row in connection.execute(_MEMBERS, {"keys": some}):
-            members.setdefault(row.delivery_id, []).append(_alert(row))
+        for row in connection.execute(_MEMBERS, {"keys": some, "state": state}):
+            members.setdefault(row.delivery_id, []).append(alert_of_row(row))
     return members
 
 
-def _alert(row: AnyRow) -> Alert:
+def alert_of_row(row: AnyRow) -> Alert:
+    """Return the alert of a row that has `HEAD_COLUMNS`, message and payload."""
+    return alert_of_head(row, row.message, orjson.loads(row.payload))
+
+
+def alert_of_head(row: AnyRow, message: str = "", payload: Json = None) -> Alert:
+    """Return the alert of a row that has `HEAD_COLUMNS`, with this content."""
     return Alert(
         id=row.id,
         account=row.account,
@@ -67,10 +76,10 @@ def _alert(row: AnyRow) -> Alert:
         type=row.type,
         severity=Severity(row.severity),
         title=row.title,
-        message=row.message,
+        message=message,
         url=row.url,
         created_at=row.created_at,
         received_at=row.received_at,
         labels=row.labels,
-        payload=orjson.loads(row.payload),
+        payload=payload,
     )

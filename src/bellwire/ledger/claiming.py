@@ -15,7 +15,11 @@ from sqlalchemy import Integer, and_, bindparam, func, select
 
 from bellwire.ledger.alerts import alerts_of
 from bellwire.ledger.breaking import CHANNEL
-from bellwire.ledger.grouping import advance_group
+from bellwire.ledger.grouping import advance_group, left_with_groups
+from bellwire.ledger.repeating import tally
+from bellwire.ledger.resending import sent_before
+from bellwire.ledger.screening import screen
+from bellwire.ledger.standing_in import merged_values
 from bellwire.ledger.tables import (
     CLAIMABLE,
     SENDING,
@@ -26,7 +30,7 @@ from bellwire.ledger.tables import (
 )
 from bellwire.ledger.transaction import in_chunks
 from bellwire.ledger.types import Instant
-from bellwire.model import DeliveryKind, DeliveryState, Message
+from bellwire.model import DeliveryKind, DeliveryState, Message, ObligationState
 from bellwire.records import Claim, Claims
 
 if TYPE_CHECKING:
@@ -35,6 +39,9 @@ if TYPE_CHECKING:
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
     from bellwire.records import ChannelPolicy, RateLimit
+
+_LOOKS = 8
+"""How often one claim looks for more in place of what may not go."""
 
 _EXPIRED = select(deliveries.c.id).where(
     SENDING,
@@ -93,14 +100,12 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
         return Claims(next_due=held)
     if channel.broken_since is not None:  # one probe at a time
         limit = 0 if _sending(tx, channel_id) else 1
-    bucket = _Bucket(policy.rate, channel, tx.now) if policy.rate else None
+    bucket = Bucket(policy.rate, channel, tx.now) if policy.rate else None
     if bucket:
         limit = min(limit, bucket.whole)
         if limit and channel.broken_since is None:
             _merge_late(tx, policy, channel_id, limit)
-    rows = tx.connection.execute(_HEADS, {"channel": channel_id, "limit": limit + 1}).all()
-    due = [row for row in rows[:limit] if row.due_at <= tx.now]
-    later = rows[len(due)].due_at if len(rows) > len(due) else None
+    due, later = _due(tx, policy, channel_id, limit)
     if due:
         _take(tx, policy, due)
     if bucket:
@@ -113,7 +118,20 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
     return Claims(claims=_claims(tx, policy, due, channel.remote), next_due=wake)
 
 
-def _next_due(tx: Transaction, later: datetime | None, bucket: _Bucket | None) -> datetime | None:
+def _due(tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: int) -> tuple[list[AnyRow], datetime | None]:
+    """Return what is due and may go, and when the next one is due. What may not go is out of the way after this."""
+    may_go: list[AnyRow] = []
+    for _ in range(_LOOKS):
+        rows = tx.connection.execute(_HEADS, {"channel": channel_id, "limit": limit + 1}).all()
+        due = [row for row in rows[:limit] if row.due_at <= tx.now]
+        may_go = screen(tx, due)
+        if len(may_go) == len(due):
+            return may_go, rows[len(due)].due_at if len(rows) > len(due) else None
+    tx.due_channels.add(policy.key)  # there is more to look at than one transaction should
+    return may_go, None
+
+
+def _next_due(tx: Transaction, later: datetime | None, bucket: Bucket | None) -> datetime | None:
     """Return when to ask again for what is not claimed; None if the end of a send will say so."""
     if later is None:
         return None
@@ -141,6 +159,9 @@ def _take(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow]) -> Non
     }
     for some in in_chunks(ids):
         tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(values))
+    if timed := [row.id for row in rows if row.wall_due_at is not None]:  # its time has come: from now on it is ours
+        come = {"wall_due_at": None, "reason": None}
+        tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(timed)).values(come))
     tx.move("deliveries", DeliveryState.PENDING, DeliveryState.SENDING, len(ids))
     for row in rows:
         if row.group_key and row.attempts == 0 and row.parts == 1:
@@ -149,13 +170,15 @@ def _take(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow]) -> Non
 
 def _split(tx: Transaction, policy: ChannelPolicy, row: AnyRow) -> None:
     """Make further deliveries of the members that do not fit into one message, waiting behind it."""
-    query = select(obligations.c.alert_id).where(obligations.c.delivery_id == row.id).order_by(obligations.c.alert_id)
+    owed = and_(obligations.c.delivery_id == row.id, obligations.c.state == ObligationState.OPEN)
+    query = select(obligations.c.alert_id).where(owed).order_by(obligations.c.alert_id)
     members = list(tx.connection.execute(query).scalars())
     parts = math.ceil(len(members) / policy.max_alerts)
     if parts <= 1:
         return
     tx.connection.execute(deliveries.update().where(deliveries.c.id == row.id).values(parts=parts))
-    fixed = {"state": DeliveryState.PENDING, "head": False, "open": False, "parts": parts, "due_at": tx.now}
+    fixed = {"state": DeliveryState.PENDING, "head": False, "open": False, "parts": parts}
+    fixed |= {"due_at": tx.now, "wanted_at": min(row.wanted_at or tx.now, tx.now), "wall_due_at": None, "reason": None}
     for number, some in enumerate(in_chunks(members, policy.max_alerts), start=1):
         if number == 1:
             continue
@@ -173,17 +196,19 @@ def _merge_late(tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: 
         CLAIMABLE,
         deliveries.c.channel_id == channel_id,
         deliveries.c.due_at < late_before,
-        deliveries.c.kind.in_([DeliveryKind.ALERT, DeliveryKind.GROUP]),
+        deliveries.c.kind.in_([DeliveryKind.ALERT, DeliveryKind.GROUP, DeliveryKind.FALLBACK]),
         deliveries.c.attempts == 0,
         deliveries.c.parts == 1,
     )
     for _ in range(limit):
         query = select(deliveries).where(late).order_by(deliveries.c.due_at, deliveries.c.id).limit(policy.max_alerts)
-        rows = _that_fit(tx, tx.connection.execute(query.with_for_update(skip_locked=True)).all(), policy.max_alerts)
+        waiting = tx.connection.execute(query.with_for_update(skip_locked=True)).all()
+        alike = [row for row in waiting if _may_share(row, waiting[0])]
+        rows = _that_fit(tx, alike, policy.max_alerts)
         if len(rows) <= 1:
             return
         first, *others = rows
-        digest = {"kind": DeliveryKind.DIGEST, "group_key": "", "group_labels": {}, "open": False}
+        digest = {"kind": DeliveryKind.DIGEST, "group_key": "", "group_labels": {}, "open": False} | merged_values(rows)
         tx.connection.execute(deliveries.update().where(deliveries.c.id == first.id).values(digest))
         ids = [row.id for row in others]
         for some in in_chunks(ids):
@@ -197,12 +222,18 @@ def _merge_late(tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: 
                 advance_group(tx, row, sent=True)  # the digest is the group's message
 
 
+def _may_share(row: AnyRow, first: AnyRow) -> bool:
+    """Return whether two deliveries may become one digest: its windows are the first one's, and so are its stand-ins."""
+    return row.muting == first.muting and (row.kind is DeliveryKind.FALLBACK) is (first.kind is DeliveryKind.FALLBACK)
+
+
 def _that_fit(tx: Transaction, rows: Sequence[AnyRow], limit: int) -> list[AnyRow]:
     """Return the first of these deliveries, as many as together have at most ``limit`` members."""
     sizes: dict[str, int] = {}
     for some in in_chunks([row.id for row in rows]):
         counted = select(obligations.c.delivery_id, func.count().label("members"))
-        query = counted.where(obligations.c.delivery_id.in_(some)).group_by(obligations.c.delivery_id)
+        owed = and_(obligations.c.delivery_id.in_(some), obligations.c.state == ObligationState.OPEN)
+        query = counted.where(owed).group_by(obligations.c.delivery_id)
         sizes |= {row.delivery_id: row.members for row in tx.connection.execute(query)}
     sums = itertools.accumulate(sizes.get(row.id, 0) for row in rows)
     return [row for row, members in zip(rows, sums, strict=True) if members <= limit]
@@ -223,7 +254,10 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], remo
     )
     bodies = {row.delivery_id: row.body for row in tx.connection.execute(query)} if started else {}
     members = alerts_of(tx.connection, [row.id for row in rows if row.id not in bodies])
+    members |= sent_before(tx, [row for row in rows if row.id not in bodies and row.id not in members])
     parts = _parts(tx, [row.id for row in rows if row.group_key])
+    repeats = tally(tx, [row.id for row in rows if row.id not in bodies])
+    left = left_with_groups(tx, rows) if remote else {}  # who leaves nothing with the channel leaves nothing with groups
     return tuple(
         Claim(
             message=Message(
@@ -236,6 +270,7 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], remo
                 part=row.part,
                 parts=parts.get(row.id, row.parts),
                 origin=row.origin,
+                suppressed=repeats.get(row.id, 0),
             ),
             kind=row.kind,
             attempts=row.attempts,
@@ -243,6 +278,7 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], remo
             doubtful=row.doubtful,
             body=bodies.get(row.id),
             remote=remote,
+            group=left.get(row.id, "") if row.group_key else None,
         )
         for row in rows
     )
@@ -256,8 +292,8 @@ def _parts(tx: Transaction, ids: Sequence[str]) -> dict[str, int]:
     return {row.id: row.parts for row in tx.connection.execute(query)}
 
 
-class _Bucket:
-    """A channel's tokens, as they stand now."""
+class Bucket:
+    """A channel's tokens, as they stand now. All of its messages come out of it, whatever they are about."""
 
     def __init__(self, rate: RateLimit, channel: AnyRow, now: datetime) -> None:
         self._rate = rate

@@ -82,6 +82,7 @@ def open_for_reading(url: str) -> Engine:
     reader = _sqlite_reader(path, [])
     with _translated(path), reader.connect() as connection:
         version = _version(connection)
+    _refuse_newer(version, path)
     if version != HEAD:
         msg = f"{path}: its schema is {version or 'empty'}, this program reads {HEAD}: start `bellwire run` once"
         raise LedgerUnusableError(msg)
@@ -174,12 +175,19 @@ def _migrate(engine: Engine, path: Path) -> None:
         version = _version(connection)
     if version == HEAD:
         return
-    if version is not None and version > HEAD:
-        msg = f"{path}: the ledger has schema {version}, newer than this program's {HEAD}: use the newer bellwire"
-        raise LedgerUnusableError(msg)
+    _refuse_newer(version, path)
     from bellwire.ledger.migrate import upgrade  # noqa: PLC0415 - Alembic is slow to import and seldom needed
 
     upgrade(engine)
+
+
+def _refuse_newer(version: str | None, path: Path) -> None:
+    if version is not None and version > HEAD:
+        msg = (
+            f"{path}: the ledger has schema {version}, newer than this program's {HEAD}: use the newer bellwire, "
+            "or restore the backup that was made before the upgrade"
+        )
+        raise LedgerUnusableError(msg)
 
 
 def _version(connection: Connection) -> str | None:

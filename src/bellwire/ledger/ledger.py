@@ -6,21 +6,39 @@ import asyncio
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from sqlalchemy import func, select
 
-from bellwire.ledger import claiming, marking, positions, recording, retaining, retiring, settling
+from bellwire.ledger import (
+    acting,
+    auditing,
+    claiming,
+    holding,
+    marking,
+    positions,
+    recording,
+    retaining,
+    retiring,
+    settling,
+    standing_in,
+    troubles,
+    upstream,
+)
 from bellwire.ledger.database import open_database
 from bellwire.ledger.ids import Ids, time_of
-from bellwire.ledger.tables import alerts, deliveries
+from bellwire.ledger.letters import DeadLetters
+from bellwire.ledger.silences import Silences
+from bellwire.ledger.tables import alerts, deliveries, trouble_messages
+from bellwire.ledger.telling import TroubleMessages
 from bellwire.ledger.transaction import Context
 from bellwire.ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime, tzinfo
 
     from sqlalchemy import Connection, Engine
 
@@ -31,16 +49,22 @@ if TYPE_CHECKING:
     from bellwire.ports import Clock
     from bellwire.records import (
         Arrival,
+        AuditSlice,
         ChannelPolicy,
         Claims,
         DueMarks,
+        Fallback,
+        FellBack,
         MarkRecord,
         Outcome,
         Position,
         Settled,
         SourceEvent,
         Start,
+        TroubleNews,
+        TroubleSight,
     )
+    from bellwire.routing.intervals import Calendar
 
 A = TypeVar("A")
 
@@ -61,7 +85,18 @@ class Ledger:
         with database.reader.connect() as connection:
             last = last_id(connection)
         context = Context(clock=clock, ids=Ids(last), owner=secrets.token_hex(8))
+        self._facts = context.facts
         self._writer = Writer(database.writer, context, self._committed)
+        self.on_suppressed: Callable[[Mapping[str, int]], None] = lambda _: None
+        """Called after each commit in which the ledger itself suppressed something, with how many by reason."""
+        self.timetable_changed = asyncio.Event()
+        """Set when windows have changed: what waits for them must be timed anew."""
+        self.letters = DeadLetters(self._writer)
+        """What is dead, for people to send again or give up."""
+        self.silences = Silences(self._writer, self.ask, clock)
+        """What people do not want to hear of."""
+        self.messages = TroubleMessages(self._writer)
+        """What is told of Bellwire's own troubles."""
         # People's questions may take long: what intake asks has a thread of its own.
         self._readers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger-reader")
         self._lookups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-lookup")
@@ -149,6 +184,14 @@ class Ledger:
         """Keep with the alerts what became of their items at the vendor."""
         await self._writer.run(positions.note_status_changes, (account, changes))
 
+    async def in_flight(self, account: AccountKey) -> set[str]:
+        """Return the items of the account's alerts that are not settled: the oldest, and a thousand at most."""
+        return await self.ask(lambda connection: upstream.in_flight(connection, account))
+
+    async def read_upstream(self, account: AccountKey, upstream_ids: Sequence[str], found_by: str) -> int:
+        """Suppress what is still owed of these items, which someone read at the vendor; return how many alerts it was."""
+        return await self._writer.run(upstream.suppress_read, (account, upstream_ids, found_by))
+
     # --- dispatch ---
 
     async def claim(self, policy: ChannelPolicy, limit: int) -> Claims:
@@ -167,12 +210,21 @@ class Ledger:
         """Write outcomes."""
         return await self._writer.run(settling.settle_outcomes, (policy, outcomes), first=True)
 
-    async def retire_channels(self, kept: Collection[ChannelKey]) -> int:
-        """Let what waits for any channel but these die as ``channel_removed``; return how many deliveries did."""
+    async def retire_channels(
+        self, kept: Collection[ChannelKey], stand_ins: Mapping[str, tuple[Fallback, ...]] = MappingProxyType({})
+    ) -> int:
+        """Let what waits for any channel but these die as ``channel_removed``; return how many deliveries did.
+
+        ``stand_ins`` get it, by the name of the receiver.
+        """
         removed = 0
-        while some := await self._writer.run(retiring.retire_channels, kept):
+        while some := await self._writer.run(retiring.retire_channels, (kept, stand_ins)):
             removed += some
         return removed
+
+    async def fall_back(self, policies: Sequence[ChannelPolicy]) -> FellBack:
+        """Give stand-ins some of what has been wanted for too long on these channels; say when to look again."""
+        return await self._writer.run(standing_in.fall_back_late, policies)
 
     def work(self, channel: ChannelKey) -> asyncio.Event:
         """Return the event that says that the channel may have work."""
@@ -198,7 +250,63 @@ class Ledger:
         """Forget the contents of some alerts that were settled before; 0 once there are no more."""
         return await self._writer.run(retaining.strip_contents, before)
 
+    async def forget_passed(self, before: datetime) -> None:
+        """Forget shadows and repeats that have passed, and silences that ended before."""
+        await self._writer.run(retaining.forget_passed, before)
+
+    # --- windows ---
+
+    def follow(self, calendar: Calendar, zone: tzinfo) -> None:
+        """Go by these windows from now on, and by this zone for crontabs."""
+        self._facts.timetable = (calendar, zone)
+        self.timetable_changed.set()
+
+    async def retime(self) -> None:
+        """Time anew what waits for a moment of the wall's clock."""
+        await self._writer.run(holding.retime, None)
+
+    # --- troubles ---
+
+    async def look_for_troubles(self) -> TroubleSight:
+        """Return what is known of Bellwire's own troubles."""
+        return await self.ask(troubles.look)
+
+    async def note_troubles(self, news: TroubleNews) -> None:
+        """Write what changed about them, and owe the messages of it."""
+        await self.messages.note(news)
+
+    async def forget_troubles(self, before: datetime) -> int:
+        """Forget some troubles that ended before; 0 once there are no more."""
+        return await self._writer.run(troubles.forget_troubles, before)
+
+    async def last_arrival(self, account: AccountKey) -> datetime | None:
+        """Return when the account's newest alert came, by the wall's clock."""
+        return await self.ask(lambda connection: troubles.last_arrival(connection, account.name, account.base_url))
+
+    # --- the audit ---
+
+    async def audit_slice(self, after: str) -> AuditSlice:
+        """Audit the alerts that follow the id ``after``."""
+        return await self.ask(lambda connection: auditing.audit_slice(connection, after))
+
+    def balance_of(self, slices: Sequence[AuditSlice]) -> dict[str, Any]:
+        """Add up all the slices of an audit."""
+        return auditing.balance_of(slices)
+
+    async def recorded(self, account: AccountKey, upstream_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that are recorded; unlike `known`, it notes nothing."""
+        name, base_url = account.name, account.base_url
+        return await self.ask(lambda connection: auditing.known_ids(connection, name, base_url, upstream_ids))
+
+    async def whole_until(self, account: AccountKey) -> datetime | None:
+        """Return until when the account's source is known to have missed nothing."""
+        return await self.ask(lambda connection: auditing.whole_until(connection, account.name, account.base_url))
+
     # --- people ---
+
+    async def note_action(self, who: str, what: str, detail: Mapping[str, Any]) -> None:
+        """Keep that ``who`` did something that the ledger has no other part in."""
+        await self._writer.run(acting.note_actions, (who, what, detail))
 
     async def ask(self, question: Callable[[Connection], A]) -> A:
         """Answer a question of `bellwire.ledger.reading` or `auditing`, beside the writer and without holding it up."""
@@ -210,6 +318,8 @@ class Ledger:
             self.work(channel).set()
         for account in transaction.due_accounts:
             self.marks(account).set()
+        if transaction.suppressed:
+            self.on_suppressed(transaction.suppressed)
 
 
 def answer(engine: Engine, question: Callable[[Connection], A]) -> A:
@@ -221,7 +331,7 @@ def answer(engine: Engine, question: Callable[[Connection], A]) -> A:
 def last_id(connection: Connection) -> str | None:
     """Return the greatest id that was ever given."""
     candidates = [
-        connection.execute(select(func.max(table.c.id))).scalar_one_or_none() for table in (alerts, deliveries)
+        connection.execute(select(func.max(table.c.id))).scalar_one_or_none() for table in (alerts, deliveries, trouble_messages)
     ]
     return max((each for each in candidates if each), default=None)
 

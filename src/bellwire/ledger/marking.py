@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from bellwire.ledger.tables import PENDING, read_marks
-from bellwire.ledger.transaction import in_chunks
+from bellwire.ledger.transaction import UNMARKED, in_chunks
 from bellwire.model import MarkOutcome, MarkState
 from bellwire.records import DueMark, DueMarks
 
@@ -65,7 +65,16 @@ def record_marks(tx: Transaction, batches: Sequence[Sequence[MarkRecord]]) -> li
             tx.move("read_marks", MarkState.PENDING, state)
     if records:
         tx.connection.execute(_UPDATE, [_row(tx, record) for record in records])
+    _tally(tx, [record.alert_id for record in records if record.result.outcome is MarkOutcome.FAILED])
     return [None] * len(batches)
+
+
+def _tally(tx: Transaction, failed: Sequence[str]) -> None:
+    """Count, an account each, what will not be marked: someone must be told."""
+    for some in in_chunks(failed):
+        whose = select(read_marks.c.account_id).where(read_marks.c.alert_id.in_(some))
+        for account_id in tx.connection.execute(whose).scalars():
+            tx.count(f"{UNMARKED}{account_id}")
 
 
 def _row(tx: Transaction, record: MarkRecord) -> dict[str, Any]:

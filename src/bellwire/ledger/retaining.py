@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from bellwire.ledger.ids import least_at
-from bellwire.ledger.tables import alert_contents, alerts
+from bellwire.ledger.tables import alert_contents, alerts, groups, repeats, shadows, silences
 from bellwire.model import AlertState
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bellwire.ledger.transaction import Transaction
 
 _BATCH = 500  # bounds the transaction: others wait for it
+
+_THREADS_LAST = timedelta(days=1)
 
 _FORGETTABLE = (AlertState.DELIVERED, AlertState.SUPPRESSED)  # dead ones may yet be replayed
 
@@ -42,3 +45,19 @@ def _strip(tx: Transaction, before: datetime) -> int:
     if ids:
         tx.connection.execute(alert_contents.delete().where(alert_contents.c.alert_id.in_(ids)))
     return len(ids)
+
+
+def forget_passed(tx: Transaction, moments: Sequence[datetime]) -> list[None]:
+    """Forget shadows and repeats that have passed, and silences that ended before each moment.
+
+    Suppressed repeats that no message has spoken of yet are remembered until then too. So is what channels left with
+    groups: it may hold a title.
+    """
+    for before in moments:
+        tx.connection.execute(shadows.delete().where(shadows.c.until <= tx.now))
+        spoken_of = or_(repeats.c.suppressed == 0, repeats.c.until <= before)
+        tx.connection.execute(repeats.delete().where(repeats.c.until <= tx.now, spoken_of))
+        tx.connection.execute(silences.delete().where(silences.c.ends_at <= before))
+        ended = groups.c.last_message_at <= min(before, tx.now - _THREADS_LAST)
+        tx.connection.execute(groups.update().where(groups.c.remote != "", ended).values(remote=""))
+    return [None] * len(moments)

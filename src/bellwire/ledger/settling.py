@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
+from bellwire.ledger import standing_in
 from bellwire.ledger.breaking import update_channel
 from bellwire.ledger.grouping import advance_group
-from bellwire.ledger.marking import insert_marks
+from bellwire.ledger.settlement import alerts_in, settle_alerts
 from bellwire.ledger.tables import (
     SENDING,
     WAITING,
-    accounts,
-    alerts,
     attempts,
     deliveries,
     delivery_bodies,
     obligations,
 )
-from bellwire.ledger.transaction import in_chunks
+from bellwire.ledger.transaction import DIED, in_chunks
 from bellwire.ledger.types import Instant
-from bellwire.model import AccountKey, AlertState, DeliveryState, ObligationState
+from bellwire.model import DeliveryState, ObligationState
 from bellwire.records import Settled
-from bellwire.states import may_mark, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Select
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
     from bellwire.model import ChannelKey
-    from bellwire.records import ChannelPolicy, Outcome, Start
+    from bellwire.records import ChannelPolicy, Fallback, Outcome, Start
 
 # Statements are made once: making them costs more than running them.
 
@@ -79,33 +76,6 @@ _SETTLE_OBLIGATIONS = (
     .where(obligations.c.delivery_id == bindparam("key"), obligations.c.state == ObligationState.OPEN)
     .values(state=bindparam("to_state"), reason=bindparam("to_reason"))
 )
-_SETTLE_ALERT = (
-    alerts.update()
-    .where(alerts.c.id == bindparam("key"))
-    .values(state=bindparam("to_state"), settled_at=bindparam("to_settled_at"))
-)
-_OWED = (
-    select(
-        obligations.c.alert_id,
-        obligations.c.delivery_id,
-        obligations.c.state.label("obligation"),
-        alerts.c.state,
-        alerts.c.mark,
-        alerts.c.markable,
-        alerts.c.account_id,
-        alerts.c.upstream_id,
-        alerts.c.created_at,
-        accounts.c.name,
-        accounts.c.base_url,
-    )
-    .select_from(
-        obligations.join(alerts, alerts.c.id == obligations.c.alert_id).join(
-            accounts, accounts.c.id == alerts.c.account_id
-        )
-    )
-    .where(obligations.c.alert_id.in_(bindparam("keys", expanding=True)))
-    .order_by(obligations.c.alert_id)
-)
 _CLAIMED = select(deliveries).where(
     SENDING,
     deliveries.c.id.in_(bindparam("keys", expanding=True)),
@@ -113,7 +83,6 @@ _CLAIMED = select(deliveries).where(
     deliveries.c.lease_until > bindparam("now", type_=Instant),
 )
 _UNSETTLED = select(deliveries).where(WAITING, deliveries.c.id.in_(bindparam("keys", expanding=True)))
-_MEMBERS = select(obligations.c.alert_id).where(obligations.c.delivery_id.in_(bindparam("keys", expanding=True)))
 _DROP_BODIES = delivery_bodies.delete().where(delivery_bodies.c.delivery_id.in_(bindparam("keys", expanding=True)))
 
 
@@ -166,6 +135,7 @@ def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequ
         update_channel(tx, policy, counted)
         tx.due_channels.add(policy.key)
     changes.write()
+    changes.stand_in({tx.channel_id(policy.key): policy.fallbacks for policy, _ in by_channel.values()})
     latencies = changes.settle_alerts()
     return [
         [Settled(latencies=tuple(latencies.get(outcome.delivery_id, ()))) for outcome in outcomes]
@@ -178,7 +148,10 @@ def _select(tx: Transaction, query: Select[Any], ids: Sequence[str], **values: A
 
 
 class Changes:
-    """What a batch of outcomes changes, gathered so that each table is written once: `add`, `write`, `settle_alerts`."""
+    """What a batch of outcomes changes, gathered so that each table is written once.
+
+    In this order: `add` or `kill` each, `write`, `stand_in`, `settle_alerts`.
+    """
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -186,7 +159,10 @@ class Changes:
         self._deliveries: list[dict[str, Any]] = []
         self._obligations: list[dict[str, Any]] = []
         self._sent: set[str] = set()
-        self._grouped: list[tuple[AnyRow, bool]] = []
+        self._died: list[AnyRow] = []
+        self._late: list[str] = []  # still waiting, and its fallbacks have been asked
+        self._alerts: set[str] = set()
+        self._grouped: list[tuple[AnyRow, bool, str]] = []
 
     def add(self, outcome: Outcome, row: AnyRow) -> None:
         """Gather what one outcome changes."""
@@ -202,14 +178,23 @@ class Changes:
                 "to_detail": outcome.detail or None,
             }
         )
-        self._finish(row, state, outcome.reason, due_at=outcome.due_at, doubtful=outcome.doubtful)
+        self._finish(
+            row, state, outcome.reason, due_at=outcome.due_at, doubtful=outcome.doubtful, left=outcome.group
+        )
 
     def kill(self, row: AnyRow, reason: str) -> None:
         """Gather what it changes that a waiting delivery can never be sent."""
         self._finish(row, DeliveryState.DEAD, reason)
 
     def _finish(
-        self, row: AnyRow, state: DeliveryState, reason: str, *, due_at: datetime | None = None, doubtful: bool = False
+        self,
+        row: AnyRow,
+        state: DeliveryState,
+        reason: str,
+        *,
+        due_at: datetime | None = None,
+        doubtful: bool = False,
+        left: str = "",
     ) -> None:
         finished = state is not DeliveryState.PENDING
         self._deliveries.append(
@@ -223,14 +208,20 @@ class Changes:
             }
         )
         self._tx.move("deliveries", row.state, state)
+        if state is DeliveryState.DEAD:
+            self._tx.count(f"{DIED}{row.channel_id}")
         if finished:
             sent = state is DeliveryState.SENT
             to_state = ObligationState.SENT if sent else ObligationState.DEAD
             self._obligations.append({"key": row.id, "to_state": to_state, "to_reason": reason or None})
             if sent:
                 self._sent.add(row.id)
+            elif not row.fallen_back:
+                self._died.append(row)
             if row.group_key:
-                self._grouped.append((row, sent))
+                self._grouped.append((row, sent, left))
+        elif row.fallen_back and not doubtful:
+            self._late.append(row.id)
 
     def write(self) -> None:
         """Write them."""
@@ -244,8 +235,16 @@ class Changes:
         for some in in_chunks(sorted(self._sent)):
             # What was sent will not be sent again; what died is kept whole.
             connection.execute(_DROP_BODIES, {"keys": some})
-        for row, sent in self._grouped:
-            advance_group(self._tx, row, sent=sent)
+        for row, sent, left in self._grouped:
+            advance_group(self._tx, row, sent=sent, left=left)
+
+    def stand_in(self, fallbacks: Mapping[int, tuple[Fallback, ...]]) -> None:
+        """Let stand-ins have what died, by channel, and cover what they have confirmed."""
+        for channel_id, stand_ins in fallbacks.items():
+            dead = [row for row in self._died if row.channel_id == channel_id]
+            standing_in.fall_back(self._tx, stand_ins, dead)
+        alert_ids = alerts_in(self._tx, [row["key"] for row in self._obligations] + self._late)
+        self._alerts = alert_ids | standing_in.cover(self._tx, alert_ids)
 
     def settle_alerts(self) -> dict[str, list[float]]:
         """Bring the alerts of finished deliveries to the state that their obligations say, and owe their read marks.
@@ -253,36 +252,11 @@ class Changes:
         Returns for each sent delivery the seconds from the vendor's creation, an alert each.
         """
         latencies: dict[str, list[float]] = defaultdict(list)
-        updates: list[dict[str, Any]] = []
-        marks: list[dict[str, Any]] = []
-        for alert_id, rows in _owed(self._tx, [row["key"] for row in self._obligations]):
-            alert, states = rows[0], [row.obligation for row in rows]
-            state = settle(states)
-            if state is not alert.state:
-                settled_at = None if state is AlertState.IN_FLIGHT else self._tx.now
-                updates.append({"key": alert_id, "to_state": state, "to_settled_at": settled_at})
-                self._tx.move("alerts", alert.state, state)
-            if alert.markable and may_mark(alert.mark, states):
-                marks.append({"alert_id": alert_id, "account_id": alert.account_id, "upstream_id": alert.upstream_id})
-                self._tx.due_accounts.add(AccountKey(name=alert.name, base_url=alert.base_url))
+        for rows in settle_alerts(self._tx, self._alerts).values():
             for row in rows:
                 if row.delivery_id in self._sent:
-                    latencies[row.delivery_id].append((self._tx.now - alert.created_at).total_seconds())
-        if updates:
-            self._tx.connection.execute(_SETTLE_ALERT, updates)
-        insert_marks(self._tx, marks)
+                    latencies[row.delivery_id].append((self._tx.now - row.created_at).total_seconds())
         return latencies
-
-
-def _owed(tx: Transaction, delivery_ids: Sequence[str]) -> Iterator[tuple[str, list[AnyRow]]]:
-    """Yield each alert of these deliveries with a row for each of its obligations, to whatever channel."""
-    alert_ids: set[str] = set()
-    for some in in_chunks(delivery_ids):
-        alert_ids.update(tx.connection.execute(_MEMBERS, {"keys": some}).scalars())
-    for some in in_chunks(sorted(alert_ids)):
-        rows = tx.connection.execute(_OWED, {"keys": some})
-        for alert_id, of_alert in itertools.groupby(rows, key=lambda row: row.alert_id):
-            yield alert_id, list(of_alert)
 
 
 def _state_after(outcome: Outcome) -> DeliveryState:

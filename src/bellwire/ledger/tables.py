@@ -72,6 +72,8 @@ channels = Table(
 )
 
 UNSETTLED = text("settled_at IS NULL")
+DEAD_ALERTS = text("state = 'dead'")
+SUPPRESSED_ALERTS = text("state = 'suppressed'")
 
 alerts = Table(
     "alerts",
@@ -95,6 +97,11 @@ alerts = Table(
     Column("suppressed_by", Text),  # the id of the silence, or of the alert that casts its shadow
     Column("settled_at", Instant),
     UniqueConstraint("account_id", "upstream_id", name="uq_alerts_identity"),
+    Index("ix_alerts_account", "account_id", "id"),
+    Index("ix_alerts_type", "type", "id"),
+    Index("ix_alerts_severity", "severity", "id"),
+    Index("ix_alerts_dead", "id", sqlite_where=DEAD_ALERTS, postgresql_where=DEAD_ALERTS),
+    Index("ix_alerts_suppressed", "id", sqlite_where=SUPPRESSED_ALERTS, postgresql_where=SUPPRESSED_ALERTS),
     Index("ix_alerts_unsettled", "id", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
 )
 
@@ -136,6 +143,7 @@ UNFINISHED = text("state IN ('pending', 'sending') AND group_key <> ''")
 DEAD = text("state = 'dead'")
 WAITING = text("state IN ('pending', 'sending')")
 LATE = text("state IN ('pending', 'sending') AND NOT fallen_back")
+BY_WALL = text("state = 'pending' AND wall_due_at IS NOT NULL")
 
 deliveries = Table(
     "deliveries",
@@ -163,10 +171,10 @@ deliveries = Table(
     Column("reason", Text),
     Column("wanted_at", Instant),  # when it was first due: retries do not move it
     Column("fallen_back", Boolean, nullable=False, server_default=false()),  # its fallbacks have been asked
-    Column("leads", Boolean, nullable=False, server_default=false()),  # its outcome decides about repeats
     Column("suppressed", Integer, nullable=False, server_default=text("0")),  # repeats that it speaks for
     Column("muting", JsonText),  # model.Muting; None: it may go at any time
-    Column("by_wall", Boolean, nullable=False, server_default=false()),  # due_at follows the wall's clock
+    Column("wall_due_at", Instant),  # when it is due by the wall's clock: due_at follows that; None: by ours alone
+    Index("ix_deliveries_by_wall", "wall_due_at", sqlite_where=BY_WALL, postgresql_where=BY_WALL),
     Index("ix_deliveries_late", "channel_id", "wanted_at", sqlite_where=LATE, postgresql_where=LATE),
     Index("ix_deliveries_due", "channel_id", "due_at", "id", sqlite_where=CLAIMABLE, postgresql_where=CLAIMABLE),
     Index("ix_deliveries_sending", "channel_id", "lease_until", sqlite_where=SENDING, postgresql_where=SENDING),
@@ -269,9 +277,9 @@ repeats = Table(
     metadata,
     Column("channel_id", BigInteger, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("delivery_id", String(26), nullable=False, index=True),  # the first one
-    Column("sent_at", Instant),  # None: not confirmed yet
-    Column("until", Instant, index=True),  # repeats are suppressed until then
+    Column("alert_id", String(26), nullable=False, index=True),  # the first one
+    Column("sent_at", Instant),  # when that was confirmed; None: not yet, or nothing came of it
+    Column("until", Instant, index=True),  # repeats are suppressed until then; None: the first one is unsettled
     Column("within", Float, nullable=False),  # seconds
     Column("suppressed", Integer, nullable=False),  # since the last message that said how many
     sqlite_with_rowid=False,
@@ -282,7 +290,7 @@ repeat_waiters = Table(
     metadata,
     Column("channel_id", BigInteger, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("delivery_id", String(26), primary_key=True),  # it waits for what becomes of the first one
+    Column("alert_id", String(26), primary_key=True),  # it waits for what becomes of the first one
     sqlite_with_rowid=False,
 )
 
@@ -303,8 +311,11 @@ troubles = Table(
     Column("id", String(26), primary_key=True),
     Column("key", Text, nullable=False),  # what it is about: one of a key is open at a time
     Column("kind", String(32), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("began_at", Instant, nullable=False),
+    Column("text", Text, nullable=False),  # one line
+    Column("detail", Text, nullable=False, server_default=""),  # more of it
+    Column("number", Integer, nullable=False, server_default=text("0")),  # of what is counted: deliveries, read marks
+    Column("counted_at", Instant),  # when it last was
+    Column("began_at", Instant, nullable=False),  # by the wall's clock, like ended_at
     Column("ended_at", Instant),
     Index("ix_troubles_open", "key", unique=True, sqlite_where=OPEN_TROUBLE, postgresql_where=OPEN_TROUBLE),
 )
@@ -316,6 +327,8 @@ trouble_messages = Table(
     Column("trouble_id", String(26), nullable=False, index=True),
     Column("channel_id", BigInteger, nullable=False),
     Column("end", Boolean, nullable=False),  # it says that the trouble is over
+    Column("title", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
     Column("state", EnumText(DeliveryState), nullable=False),
     Column("body", LargeBinary),
     Column("due_at", Instant, nullable=False),

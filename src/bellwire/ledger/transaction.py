@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import bindparam, select
@@ -12,15 +13,22 @@ from bellwire.ledger.tables import accounts, channels, totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from sqlalchemy import Connection
 
     from bellwire.ledger.ids import Ids
+    from bellwire.ledger.silencing import Silence
     from bellwire.model import AccountKey, ChannelKey
     from bellwire.ports import Clock
+    from bellwire.routing.intervals import Calendar
 
 T = TypeVar("T")
+
+TALLY = "troubles."
+"""What the names of totals begin with that count what nobody has been told of yet."""
+DIED = f"{TALLY}died."  # and the channel's row
+UNMARKED = f"{TALLY}unmarked."  # and the account's
 
 _ADD_TOTAL = totals.update().where(totals.c.name == bindparam("key")).values(number=totals.c.number + bindparam("more"))
 
@@ -38,6 +46,19 @@ class Directory:
         self.channels.clear()
 
 
+@dataclass(slots=True)
+class Facts:
+    """What alerts meet beside the rules, as operations see it in the writer's thread.
+
+    ``timetable`` is the calendar in force and the zone that crontabs go by; it is replaced whole, from any thread.
+    ``silences`` are those that have not ended, None until they are asked for.
+    """
+
+    timetable: tuple[Calendar | None, tzinfo] = (None, UTC)
+    silences: tuple[Silence, ...] | None = None
+    repeats: bool | None = None  # there are any; None: not known
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
     """What outlives a transaction."""
@@ -46,6 +67,12 @@ class Context:
     ids: Ids
     owner: str  # who claims
     directory: Directory = field(default_factory=Directory)
+    facts: Facts = field(default_factory=Facts)
+
+    def forget(self) -> None:
+        """After a rollback: what was seen may never have been."""
+        self.directory.forget()
+        self.facts.silences = self.facts.repeats = None
 
 
 def in_chunks(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
@@ -60,10 +87,13 @@ class Transaction:
     def __init__(self, connection: Connection, context: Context) -> None:
         self.connection = connection
         self.now: datetime = context.clock.now()
+        self.wall: datetime = context.clock.wall()
+        self.facts = context.facts
         self.owner = context.owner
         self.due_channels: set[ChannelKey] = set()  # may have new work after the commit
         self.due_accounts: set[AccountKey] = set()  # may have new read marks after the commit
         self.wake_all = False  # any channel may have new work
+        self.suppressed: Counter[str] = Counter()  # alerts and obligations that the ledger suppressed itself
         self._context = context
         self._totals: Counter[str] = Counter()
 

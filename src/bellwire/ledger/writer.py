@@ -152,7 +152,7 @@ class Writer:
         try:
             transaction = self._transact(jobs, done)
         except Exception as error:  # noqa: BLE001 - each job's caller gets it
-            self._context.directory.forget()
+            self._context.forget()
             if isinstance(error, exc.DBAPIError) and _cannot_write(error):
                 self._note_trouble(error)
                 return jobs

@@ -9,6 +9,12 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Add them, and say of what waits when it was first due."""
+    op.create_index("ix_alerts_account", "alerts", ["account_id", "id"])
+    op.create_index("ix_alerts_type", "alerts", ["type", "id"])
+    op.create_index("ix_alerts_severity", "alerts", ["severity", "id"])
+    for state in ("dead", "suppressed"):
+        of_state = sa.text(f"state = '{state}'")
+        op.create_index(f"ix_alerts_{state}", "alerts", ["id"], sqlite_where=of_state, postgresql_where=of_state)
     op.create_table(
         "actions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -22,15 +28,15 @@ def upgrade() -> None:
         "repeat_waiters",
         sa.Column("channel_id", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("delivery_id", sa.String(length=26), nullable=False),
-        sa.PrimaryKeyConstraint("channel_id", "key", "delivery_id"),
+        sa.Column("alert_id", sa.String(length=26), nullable=False),
+        sa.PrimaryKeyConstraint("channel_id", "key", "alert_id"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "repeats",
         sa.Column("channel_id", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("delivery_id", sa.String(length=26), nullable=False),
+        sa.Column("alert_id", sa.String(length=26), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
         sa.Column("until", sa.BigInteger(), nullable=True),
         sa.Column("within", sa.Float(), nullable=False),
@@ -38,7 +44,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel_id", "key"),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_repeats_delivery_id"), "repeats", ["delivery_id"])
+    op.create_index(op.f("ix_repeats_alert_id"), "repeats", ["alert_id"])
     op.create_index(op.f("ix_repeats_until"), "repeats", ["until"])
     op.create_table(
         "shadows",
@@ -78,6 +84,8 @@ def upgrade() -> None:
         sa.Column("trouble_id", sa.String(length=26), nullable=False),
         sa.Column("channel_id", sa.BigInteger(), nullable=False),
         sa.Column("end", sa.Boolean(), nullable=False),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
+        sa.Column("text", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
@@ -102,6 +110,9 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column("number", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("counted_at", sa.BigInteger(), nullable=True),
         sa.Column("began_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -117,10 +128,16 @@ def upgrade() -> None:
     op.add_column("alerts", sa.Column("suppressed_by", sa.Text(), nullable=True))
     op.add_column("deliveries", sa.Column("wanted_at", sa.BigInteger(), nullable=True))
     op.add_column("deliveries", sa.Column("fallen_back", sa.Boolean(), server_default=sa.text("0"), nullable=False))
-    op.add_column("deliveries", sa.Column("leads", sa.Boolean(), server_default=sa.text("0"), nullable=False))
     op.add_column("deliveries", sa.Column("suppressed", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("deliveries", sa.Column("muting", sa.Text(), nullable=True))
-    op.add_column("deliveries", sa.Column("by_wall", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+    op.add_column("deliveries", sa.Column("wall_due_at", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_deliveries_by_wall",
+        "deliveries",
+        ["wall_due_at"],
+        sqlite_where=sa.text("state = 'pending' AND wall_due_at IS NOT NULL"),
+        postgresql_where=sa.text("state = 'pending' AND wall_due_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_deliveries_late",
         "deliveries",
