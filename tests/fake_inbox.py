@@ -54,6 +54,7 @@ class FakeInbox:
         self.list_error: SourceError | None = None
         self.stream_error: SourceError | None = None
         self.counts = True
+        self.hidden: int | None = None  # so many unread ones are on no page
         self._gate = Gate(clock)
         self._page_size = page_size
         self._refused: Callable[[], None] = self._gate.admitted  # nobody, yet
@@ -83,6 +84,9 @@ class FakeInbox:
             return None
         await self._call("unread_count")
         return len(self.unread)
+
+    async def listable(self) -> int | None:
+        return None if self.hidden is None else len(self.unread) + self.hidden
 
     async def is_unread(self, upstream_id: str) -> bool | None:
         await self._call("one")

@@ -39,6 +39,7 @@ class RenamedInbox:
         self._inbox = inbox
         self._names = names
         self.unread_count = inbox.unread_count
+        self.listable = inbox.listable
         self.on_refusal = inbox.on_refusal
         self.ready = inbox.ready
 

@@ -85,6 +85,13 @@ class MemoryLedger:
         assert account.name == "a"
         self.changes += changes
 
+    async def in_flight(self, account: AccountKey) -> set[str]:
+        assert account.name
+        return set()
+
+    async def read_upstream(self, account: AccountKey, upstream_ids: Sequence[str], found_by: str) -> int:
+        raise AssertionError((account, upstream_ids, found_by))
+
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]
 
@@ -368,6 +375,27 @@ async def test_a_stream_that_ended_is_opened_again_no_sooner_than_the_vendor_wis
     assert world.inbox.streams == []
     await world.turn(10)
     assert len(world.inbox.streams) == 1
+
+
+async def test_what_the_vendor_counts_but_does_not_list_is_told_once_it_is_sure(world: World) -> None:
+    world.inbox.hidden = 7
+    world.inbox.emit(*world.new("a", "b", "c", "d"))
+    with capture_logs() as logs:
+        await world.start(mode="poll", poll={"min_interval": "5s", "max_interval": "1m"}, audit_interval="1m")
+        await world.turn(150)
+        world.inbox.hidden = 0
+        await world.turn(150)
+    told = [each for each in logs if each["event"] == "unread_hidden"]
+    assert [each["count"] for each in told] == [7]
+    assert world.ledger.kinds().count("hidden") == 1
+
+
+async def test_a_list_of_one_page_is_not_compared_with_the_count(world: World) -> None:
+    world.inbox.hidden = 7
+    world.inbox.emit(*world.new("a"))
+    await world.start(mode="poll", audit_interval="1m")
+    await world.turn(150)
+    assert "hidden" not in world.ledger.kinds()
 
 
 # --- polling -------------------------------------------------------------------------------------------------------

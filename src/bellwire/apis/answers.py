@@ -21,6 +21,7 @@ from bellwire.errors import (
     StreamRefusedError,
     UnauthorizedError,
 )
+from bellwire.wire import BrokenOffError, UnreachedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 BODY_LIMIT = 32 * 1024 * 1024
 """The most bytes that one answer may have."""
 
+# what is said of a connection that could not be made, and the reason that is given
+_UNREACHED = {
+    "tls_error": ("no secure connection: the certificate or the protocol is not accepted", "tls"),
+    "dns_error": ("the host's name cannot be resolved", "dns"),
+    "connect_error": ("cannot connect", "connect"),
+    "connect_timeout": ("no answer in time", "timeout"),
+}
 _TRANSIENT = frozenset({407, 408, 421, 425})  # 4xx that say nothing about the request itself
 
 
@@ -43,14 +51,16 @@ def translated(call: Call, *, late: str = "timeout") -> Iterator[None]:
         word = "silent for too long" if late == "stalled" else "no answer in time"
         raise _error(call, word, late) from None
     except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
-        raise _error(call, "no secure connection: the certificate or the protocol is not accepted", "tls") from None
+        raise _error(call, *_UNREACHED["tls_error"]) from None
     except aiohttp.ClientConnectorDNSError:
-        raise _error(call, "the host's name cannot be resolved", "dns") from None
+        raise _error(call, *_UNREACHED["dns_error"]) from None
     except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError):
         raise _error(call, "the proxy does not let us through", "proxy") from None
+    except UnreachedError as error:
+        raise _error(call, *_UNREACHED[error.reason]) from None
     except aiohttp.ClientConnectorError:
-        raise _error(call, "cannot connect", "connect") from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise _error(call, *_UNREACHED["connect_error"]) from None
+    except (aiohttp.ClientError, OSError, ValueError, BrokenOffError) as error:
         # ValueError: an address or a header that cannot be sent
         raise _error(call, f"the connection broke ({type(error).__name__})", "connection") from None
 

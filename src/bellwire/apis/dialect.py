@@ -78,6 +78,10 @@ class Dialect(Protocol):
         del answer
         return None
 
+    def counts_what_it_lists(self) -> bool:
+        """Return whether the count obeys the account's filters, as the list does."""
+        return True
+
     def one(self, upstream_id: str) -> Call | None:
         """Return the call for one notification, if there is one that changes nothing."""
         del upstream_id

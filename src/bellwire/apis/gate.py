@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bellwire.errors import RateLimitedError, UnauthorizedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from datetime import datetime
 
     from bellwire.apis.ration import Ration
@@ -76,20 +75,18 @@ class Gate:
         while pause := self._waiting():
             await self._clock.sleep(pause)
 
-    @asynccontextmanager
-    async def passage(self, ration: Ration | None = None) -> AsyncIterator[None]:
+    def passage(self, ration: Ration | None = None) -> Passage:
         """Wait until a call may be made, by this gate and by its ration if it has one, and learn from how it ends."""
-        alone = await self._enter(ration)
+        return Passage(self, ration)
+
+    def leave(self, error: BaseException | None, *, alone: bool) -> None:
+        """Learn from how a call ended."""
         try:
-            yield
-        except UnauthorizedError:
-            self._denied()
-            raise
-        except RateLimitedError as error:
-            self._asked.ask(error.retry_after)
-            raise
-        else:
-            if not self._waiting():
+            if isinstance(error, UnauthorizedError):
+                self._denied()
+            elif isinstance(error, RateLimitedError):
+                self._asked.ask(error.retry_after)
+            elif error is None and not self._waiting():
                 self._asked.succeeded()
                 if self._denials:
                     self._denials = 0
@@ -98,7 +95,7 @@ class Gate:
             if alone:
                 self._one.release()
 
-    async def _enter(self, ration: Ration | None) -> bool:
+    async def enter(self, ration: Ration | None) -> bool:
         """Wait; return whether this call goes alone."""
         while True:
             if pause := self._pause(ration):
@@ -126,6 +123,23 @@ class Gate:
         pause = min(_AFTER_DENIAL * 2**self._denials, _LONGEST)
         self._denied_until = self._clock.now() + timedelta(seconds=pause)
         self._denials = min(self._denials + 1, 10)
+
+
+class Passage:
+    """One call's way through a gate. A class, since it is entered for each read mark."""
+
+    __slots__ = ("_alone", "_gate", "_ration")
+
+    def __init__(self, gate: Gate, ration: Ration | None) -> None:
+        self._gate = gate
+        self._ration = ration
+        self._alone = False
+
+    async def __aenter__(self) -> None:
+        self._alone = await self._gate.enter(self._ration)
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        self._gate.leave(error, alone=self._alone)
 
 
 def _nobody() -> None:

@@ -16,12 +16,13 @@ from bellwire.apis.gate import Gate
 from bellwire.apis.marking import GONE, Marking
 from bellwire.apis.ration import Rations
 from bellwire.apis.reading import lenient
+from bellwire.apis.short_way import ShortWay
 from bellwire.apis.sse import Oversized, SseParser
 from bellwire.errors import RejectedError, StreamRefusedError, UnauthorizedError
 from bellwire.model import Discard
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from bellwire.apis.dialect import Call, Dialect
     from bellwire.apis.ration import Ration
@@ -56,7 +57,10 @@ class HttpInbox:
         self._gate = Gate(clock, shared.pause_of(account))
         self._ration = shared.of(account, dialect.POLLS_PER_MINUTE)
         self._refused: Callable[[], None] = self._gate.admitted  # nobody, yet
+        self.unread: int | None = None
+        """How many the vendor last said are unread; None if it never did."""
         self._timeout = account.http_config.timeout.total_seconds()
+        self._short_way = ShortWay(account.base_url, self._timeout)
         self._stall_timeout = account.stream.stall_timeout.total_seconds()
 
     async def ready(self) -> None:
@@ -66,14 +70,22 @@ class HttpInbox:
     async def page(self, cursor: str | None = None) -> Page:
         """Fetch a page of unread notifications."""
         call = self._dialect.list_page(cursor)
-        return self._dialect.read_page(cursor, read_json(call, await self._ask(call, self._ration)))
+        page = self._dialect.read_page(cursor, read_json(call, await self._ask(call, self._ration)))
+        if page.total is not None:
+            self.unread = page.total
+        return page
 
     async def unread_count(self) -> int | None:
         """Ask for the number of unread notifications."""
         call = self._dialect.count()
         if call is None:
             return None
-        return self._dialect.read_count(read_json(call, await self._ask(call, self._ration)))
+        self.unread = self._dialect.read_count(read_json(call, await self._ask(call, self._ration)))
+        return self.unread
+
+    async def listable(self) -> int | None:
+        """Ask for the number of unread notifications, if it counts what the list names."""
+        return await self.unread_count() if self._dialect.counts_what_it_lists() else None
 
     async def is_unread(self, upstream_id: str) -> bool | None:
         """Ask for one notification; what the vendor does not know, or not any more, is not unread."""
@@ -116,17 +128,22 @@ class HttpInbox:
     async def _ask(self, call: Call, ration: Ration | None = None) -> bytes:
         async with self._gate.passage(ration):
             with translated(call):
-                async with asyncio.timeout(self._timeout), self._request(call) as response:
-                    body = await read_body(call, response)
-            headers = response.headers
-            error = refusal(call, response.status, headers, self._clock.wall()) or web_page(call, headers, body)
-            if isinstance(error, UnauthorizedError) and not self._dialect.refuses_account(
-                response.status, lenient(body)
-            ):
-                error = RejectedError(str(error), reason=error.reason, status=response.status)
+                wire = None if call.method == "GET" else self._http.wire(self._account.http_config)
+                if wire is None:
+                    status, headers, body = await self._over_session(call)
+                else:
+                    target, given = _with_query(call), self._headers(call, {})
+                    status, headers, body = await self._short_way.ask(wire, call, target, given)
+            error = refusal(call, status, headers, self._clock.wall()) or web_page(call, headers, body)
+            if isinstance(error, UnauthorizedError) and not self._dialect.refuses_account(status, lenient(body)):
+                error = RejectedError(str(error), reason=error.reason, status=status)
             if error is not None:
                 raise error
             return body
+
+    async def _over_session(self, call: Call) -> tuple[int, Mapping[str, str], bytes]:
+        async with asyncio.timeout(self._timeout), self._request(call) as response:
+            return response.status, response.headers, await read_body(call, response)
 
     async def _resume(self, call: Call, anew: Call | None) -> aiohttp.ClientResponse:
         """Open the stream where it was left, or anew where the vendor does not know that place any more."""
@@ -154,22 +171,27 @@ class HttpInbox:
     def _request(
         self, call: Call, headers: dict[str, str] | None = None, **options: Any
     ) -> aiohttp.client._RequestContextManager:
-        address = self._account.base_url.rstrip("/") + call.path
-        if call.query:
-            address += "?" + urlencode(call.query)
-        every = {"Accept": "application/json", **(headers or {}), **self._account.headers, **dict(call.headers)}
         if call.body is not None:
             options["data"] = orjson.dumps(call.body)
-            every["Content-Type"] = "application/json"
         else:
             options["skip_auto_headers"] = ("Content-Type",)
         return self._http.session(self._account.http_config).request(
             call.method,
-            URL(address, encoded=True),
-            headers=every | dict(self._dialect.headers(self._clock.wall())),
+            URL(self._account.base_url.rstrip("/") + _with_query(call), encoded=True),
+            headers=self._headers(call, headers or {}),
             allow_redirects=False,
             **options,
         )
+
+    def _headers(self, call: Call, more: Mapping[str, str]) -> dict[str, str]:
+        every = {"Accept": "application/json", **more, **self._account.headers, **dict(call.headers)}
+        if call.body is not None:
+            every["Content-Type"] = "application/json"
+        return every | dict(self._dialect.headers(self._clock.wall()))
+
+
+def _with_query(call: Call) -> str:
+    return f"{call.path}?{urlencode(call.query)}" if call.query else call.path
 
 
 class HttpStream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
 from bellwire.apis.reading import lenient
@@ -34,7 +35,6 @@ class Marking:
         self._dialect = dialect
         self._ask = ask
         self._page = page
-        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._halted: SourceError | None = None  # the account as a whole is refused: no more calls
         self._results: dict[str, MarkResult] = {}
         self._gone: set[str] = set()
@@ -43,21 +43,21 @@ class Marking:
         """Mark these; return one result for each, in their order."""
         size = self._dialect.MARKS_PER_CALL
         unique = list(dict.fromkeys(upstream_ids))
+        calls = deque(unique[start : start + size] for start in range(0, len(unique), size))
         async with asyncio.TaskGroup() as group:
-            for start in range(0, len(unique), size):
-                group.create_task(self._mark(unique[start : start + size]))
+            for _ in range(min(_AT_ONCE, len(calls))):
+                group.create_task(self._make(calls))
         await self._look_for_gone()
         return [self._results[upstream_id] for upstream_id in upstream_ids]
 
-    async def _mark(self, ids: Sequence[str]) -> None:
-        async with self._slots:
+    async def _make(self, calls: deque[list[str]]) -> None:
+        """Make one call after the other, until none is left; what a call did not confirm as a whole is more of them."""
+        while calls:
+            ids = calls.popleft()
             if self._halted is not None:
                 self._settle(ids, MarkOutcome.RETRY, str(self._halted))
-                return
-            alone = await self._try(ids)
-        if alone:
-            for upstream_id in ids:
-                await self._mark([upstream_id])
+            elif await self._try(ids):
+                calls.extend([upstream_id] for upstream_id in ids)
 
     async def _try(self, ids: Sequence[str]) -> bool:
         """Make one call and settle its ids; return True if instead each is to be marked alone."""

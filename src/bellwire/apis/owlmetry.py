@@ -83,6 +83,10 @@ class Owlmetry(Dialect):
         """Read ``{"count": n}``."""
         return whole_number(mapping(answer).get("count"))
 
+    def counts_what_it_lists(self) -> bool:
+        """Return whether all types are listed."""
+        return self._type is None
+
     def mark(self, upstream_ids: Sequence[str]) -> Call:
         """Mark one: the vendor has no call for several, and its call for all is never made."""
         (upstream_id,) = upstream_ids

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from bellwire.errors import SourceError, UnauthorizedError
 from bellwire.model import Notification, Via
 from bellwire.records import SourceEvent
+from bellwire.sources.absences import Absences
+from bellwire.sources.hidden import Hidden
 from bellwire.sources.pace import Backoff, Pace
 from bellwire.sources.site import created
 from bellwire.sources.sweep import sweep
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bellwire.sources.site import Site
+    from bellwire.sources.sweep import Swept, Take
 
 _SAVE_EVERY = timedelta(minutes=1)
 _WORTH_SAYING = timedelta(seconds=1)  # a shorter gap in which nothing came is none to speak of
@@ -44,6 +47,8 @@ class Lister:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._absences = Absences(site)
+        self._hidden = Hidden(site)
         poll, audit = site.account.poll, site.account.audit_interval.total_seconds()
         least = poll.min_interval.total_seconds()
         self._pauses = Backoff(1.0, 60.0, site.rng)
@@ -129,6 +134,14 @@ class Lister:
         elif site.standing.polling:
             site.report.signal(SourceSignal.POLL_FAILED)
 
+    async def _sweep(self, take: Take, *, to_end: bool) -> Swept:
+        if self._site.account.cancel_when_read:
+            swept = await self._absences.sweep(take, to_end=to_end)
+        else:
+            swept = await sweep(self._site.inbox, take, to_end=to_end)
+        await self._hidden.compare(swept)
+        return swept
+
     # --- catching up -----------------------------------------------------------------------------------------------
 
     async def _catch_up(self) -> None:
@@ -151,7 +164,7 @@ class Lister:
             missed += (new := await site.hand_in(before, via, late=late, first_start=first))
             return new + await site.hand_in(after, Via.POLL)
 
-        swept = await sweep(site.inbox, take, to_end=first)
+        swept = await self._sweep(take, to_end=first)
         if not swept.finished:
             self._again()
             return
@@ -205,7 +218,7 @@ class Lister:
             return new + await site.hand_in(late, Via.AUDIT, late=True) + await site.hand_in(young, Via.AUDIT)
 
         try:
-            swept = await sweep(site.inbox, take, to_end=job is Job.AUDIT)
+            swept = await self._sweep(take, to_end=job is Job.AUDIT)
         except SourceError:
             site.standing.doubt = job is Job.DOUBT or site.standing.doubt
             raise
@@ -228,8 +241,9 @@ class Lister:
         count = await site.inbox.unread_count()
         if self._worth_listing(before, count):
             to_end = self._overdue()
-            swept = await sweep(site.inbox, self._take_polled, to_end=to_end)
-            self._listed(swept.pages, to_end=to_end, active=swept.new > 0 or not swept.finished)
+            swept = await self._sweep(self._take_polled, to_end=to_end)
+            active = swept.new > 0 or not swept.finished or self._hidden.number > 0
+            self._listed(swept.pages, to_end=to_end, active=active)
             count = count if swept.finished else None
         else:
             self._schedule_poll(active=False)

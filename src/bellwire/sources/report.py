@@ -133,6 +133,11 @@ class Report:
         if (repeated := self._repeats.say("list_keeps_changing")) is not None:
             self._log.info("list_keeps_changing", repeated=repeated)
 
+    def hidden(self, count: int) -> None:
+        """Tell that the vendor counts more unread notifications than its list names."""
+        if (repeated := self._repeats.say("unread_hidden")) is not None:
+            self._log.warning("unread_hidden", count=count, repeated=repeated)
+
     def arrived(self) -> None:
         """Note the time: something came."""
         self._last_item_at = self._clock.wall()

@@ -91,6 +91,8 @@ class Streamer:
         # After what came: a batch may bring an item and its end.
         if changes := [item for item in batch if isinstance(item, StatusChange)]:
             await site.ledger.note_changes(site.key, changes)
+            if site.account.cancel_when_read:
+                await site.ledger.read_upstream(site.key, [change.upstream_id for change in changes], "stream")
         site.standing.stream_alive(site.clock.wall())
         if stream.last_event_id != site.standing.last_event_id:
             site.standing.last_event_id = stream.last_event_id  # only now: what it covers is recorded

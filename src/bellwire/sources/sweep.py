@@ -27,11 +27,17 @@ _MOST_PAGES = 10_000  # of a pass: a vendor whose list has no end must not hold 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Swept:
-    """What came of it: ``pages`` of the longest pass; ``finished`` is False if the list did not come to rest."""
+    """What came of it: ``pages`` of the longest pass; ``finished`` is False if the list did not come to rest.
+
+    ``whole``: the last pass went from the list's start to its end, and nothing was seen to be skipped; then ``listed`` is
+    how many notifications it named.
+    """
 
     new: int
     pages: int
     finished: bool = True
+    whole: bool = False
+    listed: int = 0
 
 
 async def sweep(inbox: Inbox, take: Take, *, to_end: bool) -> Swept:
@@ -42,12 +48,12 @@ async def sweep(inbox: Inbox, take: Take, *, to_end: bool) -> Swept:
         new += one.new
         pages = max(pages, one.pages)
         if one.pages == 1 or (one.finished and not one.new):
-            return Swept(new=new, pages=pages)
+            return Swept(new=new, pages=pages, whole=one.whole, listed=one.listed)
     return Swept(new=new, pages=pages, finished=False)
 
 
 async def _one_pass(inbox: Inbox, take: Take, *, to_end: bool) -> Swept:
-    new = known = 0
+    new = known = listed = 0
     cursor: str | None = None
     before: list[str] = []
     total: int | None = None
@@ -60,8 +66,10 @@ async def _one_pass(inbox: Inbox, take: Take, *, to_end: bool) -> Swept:
         still = still and not (total is not None and page.total is not None and page.total < total)
         total = page.total
         ids = [item.upstream_id for item in page.items]
+        listed += len(set(ids).difference(before))  # pages may overlap at their borders
         turns_in_place = bool(ids) and (ids == before or page.next_cursor == cursor)
         if page.next_cursor is None or turns_in_place or (known >= _KNOWN_PAGES and not to_end):
-            return Swept(new=new, pages=length, finished=still)
+            whole = still and page.next_cursor is None
+            return Swept(new=new, pages=length, finished=still, whole=whole, listed=listed)
         cursor, before = page.next_cursor, ids
     return Swept(new=new, pages=_MOST_PAGES, finished=False)
