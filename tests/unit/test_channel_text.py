@@ -6,18 +6,17 @@ from hypothesis import strategies as st
 
 from bellwire.channels.text import (
     HIDDEN,
-    clean,
     headline,
     hide,
     labels_of,
-    link_of,
     one_line,
     secrets_of_url,
     shorten,
     title_of,
-    whole_of,
 )
 from bellwire.model import DeliveryKind, Message
+from bellwire.templating.escaping import clean
+from bellwire.templating.view import link_of, whole_of
 from channel_rigs import a_message, an_alert
 
 

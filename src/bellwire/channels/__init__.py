@@ -7,7 +7,9 @@ from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 from bellwire.channels import apprise, email, slack, webhook
+from bellwire.channels.wording import Wording
 from bellwire.model import ChannelKey
+from bellwire.templating.stationery import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     )
     from bellwire.http import HttpPool
     from bellwire.ports import Channel
+    from bellwire.templating.stationery import Stationery
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +32,7 @@ class ChannelKind:
     """How channels of one kind are made from a receiver: their names with their settings, and each from its own."""
 
     named: Callable[[ReceiverConfig], Iterator[tuple[str, ChannelConfig]]]
-    build: Callable[[Any, HttpPool], Channel]
+    build: Callable[[Any, HttpPool, Wording], Channel]
 
 
 def _slacks(receiver: ReceiverConfig) -> Iterator[tuple[str, SlackConfig]]:
@@ -70,6 +73,11 @@ def settings_of(receiver: ReceiverConfig) -> dict[ChannelKey, ChannelConfig]:
     }
 
 
-def channels_of(receiver: ReceiverConfig, pool: HttpPool) -> dict[ChannelKey, Channel]:
+def channels_of(
+    receiver: ReceiverConfig, pool: HttpPool, stationery: Stationery = NOTHING
+) -> dict[ChannelKey, Channel]:
     """Return the receiver's channels. Raises `BellwireError` for settings that no message could be sent with."""
-    return {key: CHANNELS[key.kind].build(settings, pool) for key, settings in settings_of(receiver).items()}
+    return {
+        key: CHANNELS[key.kind].build(settings, pool, Wording(key.kind, settings, stationery))
+        for key, settings in settings_of(receiver).items()
+    }

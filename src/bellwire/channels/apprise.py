@@ -14,12 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from bellwire.channels.text import (
-    MARKS,
+    cut_note,
     headline,
     hide,
     is_single,
     labels_of,
-    link_of,
     one_line,
     remarks,
     secrets_of_url,
@@ -27,14 +26,15 @@ from bellwire.channels.text import (
     source_of,
     stamp,
     title_of,
-    whole_of,
-    worst,
 )
 from bellwire.channels.threads import DaemonThreads
 from bellwire.errors import BellwireError, DeliveryError, Verdict
 from bellwire.model import Alert, Envelope, Message, Receipt, Severity
+from bellwire.templating.escaping import tame
+from bellwire.templating.view import MARKS, link_of, whole_of, worst
 
 if TYPE_CHECKING:
+    from bellwire.channels.wording import Wording
     from bellwire.config.schema import AppriseConfig
     from bellwire.http import HttpPool
     from bellwire.ports import Channel
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 4
 _TITLE = 200
 _WHOLE = 2000
+_TEXT = 10_000  # characters of what a template makes
 # They would repeat a send behind the ledger's back, call a failure a success, follow a redirect, or read a local file.
 _REFUSED_PARAMETERS = frozenset({"retry", "wait", "optional", "redirect", "attach"})
 _TYPES = {
@@ -55,8 +56,9 @@ _TYPES = {
 class AppriseChannel:
     """Sends to the one service that the URL names."""
 
-    def __init__(self, settings: AppriseConfig) -> None:
+    def __init__(self, settings: AppriseConfig, words: Wording) -> None:
         self._settings = settings
+        self._words = words
         self._threads = DaemonThreads(_AT_ONCE, "bellwire-apprise")
         parameters = {name.lower() for name, _ in parse_qsl(urlsplit(self._url).query, keep_blank_values=True)}
         refused = sorted(_REFUSED_PARAMETERS & parameters)
@@ -70,8 +72,10 @@ class AppriseChannel:
 
     def render(self, message: Message) -> bytes:
         """Return title, text and type, as JSON."""
-        kind = _TYPES[worst(message.alerts)]
-        return orjson.dumps({"title": headline(message, _TITLE), "body": _text(message), "notify_type": kind})
+        title = self._words.title(message, _TITLE) or tame(headline(message, _TITLE))
+        text = self._words.text(message, _TEXT)
+        body = tame(_text(message, self._words)) if text is None else "\n\n".join([text, *map(tame, remarks(message))])
+        return orjson.dumps({"title": title, "body": body, "notify_type": _TYPES[worst(message.alerts)]})
 
     async def send(self, envelope: Envelope) -> Receipt:
         """Have Apprise send it; a call that outlives the time-out may still do so, and is in doubt."""
@@ -128,20 +132,33 @@ def _hush() -> None:
     logger.propagate = False
 
 
-def _text(message: Message) -> str:
+def _text(message: Message, words: Wording) -> str:
+    url = words.external_url
     if is_single(message):
         alert = message.alerts[0]
-        labels = [f"{name}: {value}" for name, value in labels_of(alert, 20)]
-        parts = [shorten(alert.message, _WHOLE, whole_of(alert)), "\n".join(labels), _source(alert), link_of(alert)]
+        labels = [f"{name}: {value}" for name, value in labels_of(alert, 20, url)]
+        parts = [
+            shorten(alert.message, _WHOLE, whole_of(alert, url)),
+            "\n".join(labels),
+            _source(alert),
+            link_of(alert),
+            cut_note(alert, url, title=_TITLE),
+        ]
     else:
-        parts = [f"{MARKS[alert.severity]} {title_of(alert, _TITLE)}\n{_source(alert)}" for alert in message.alerts]
+        parts = [_named(alert, url) for alert in message.alerts]
     return "\n\n".join(part for part in [*parts, *remarks(message)] if part) or headline(message, _TITLE)
+
+
+def _named(alert: Alert, external_url: str | None) -> str:
+    note = cut_note(alert, external_url, title=_TITLE)
+    lines = [f"{MARKS[alert.severity]} {title_of(alert, _TITLE)}", _source(alert), note]
+    return "\n".join(line for line in lines if line)
 
 
 def _source(alert: Alert) -> str:
     return f"{source_of(alert)} · {stamp(alert.created_at)}"
 
 
-def build(settings: AppriseConfig, pool: HttpPool) -> Channel:  # noqa: ARG001 - Apprise makes connections of its own
+def build(settings: AppriseConfig, pool: HttpPool, words: Wording) -> Channel:  # noqa: ARG001 - Apprise makes connections of its own
     """Return the channel."""
-    return AppriseChannel(settings)
+    return AppriseChannel(settings, words)

@@ -18,6 +18,7 @@ from bellwire.model import Envelope, Message, Receipt
 if TYPE_CHECKING:
     import ssl
 
+    from bellwire.channels.wording import Wording
     from bellwire.config.schema import EmailConfig
     from bellwire.http import HttpPool
     from bellwire.ports import Channel
@@ -28,15 +29,16 @@ _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 class EmailChannel:
     """Sends to the one recipient of its settings, over a connection of its own each time."""
 
-    def __init__(self, settings: EmailConfig) -> None:
+    def __init__(self, settings: EmailConfig, words: Wording) -> None:
         self._settings = settings
-        self._host, self._port = _smarthost(settings)
+        self._words = words
+        _smarthost(settings)  # which raises if there is none
         self._sender, self._recipient = _bare(settings.from_), _bare(settings.to[0])
         self._tls: ssl.SSLContext | None = None
 
     def render(self, message: Message) -> bytes:
         """Return the whole mail, headers and all."""
-        return mail(message, self._settings.from_, self._settings.to[0])
+        return mail(message, self._settings.from_, self._settings.to[0], self._words)
 
     async def send(self, envelope: Envelope) -> Receipt:
         """Hand the mail to the smarthost; it is sent when that has said 250 after the data."""
@@ -53,7 +55,7 @@ class EmailChannel:
     async def _converse(self, body: bytes, stage: Stage) -> aiosmtplib.SMTPResponse:
         utf8 = not (self._sender.isascii() and self._recipient.isascii())
         encoding, options = ("utf-8", ["SMTPUTF8", "BODY=8BITMIME"]) if utf8 else ("ascii", [])
-        client = self._client()
+        client = connection(self._settings, self._context())
         try:
             stage.now = "connect"
             await client.connect()
@@ -69,24 +71,32 @@ class EmailChannel:
         finally:
             client.close()
 
-    def _client(self) -> aiosmtplib.SMTP:
-        password = self._settings.auth_password
-        return aiosmtplib.SMTP(
-            hostname=self._host,
-            port=self._port,
-            username=self._settings.auth_username,
-            password=password.get_secret_value() if password else None,
-            timeout=None,  # one time-out for the whole of a send
-            local_hostname=_own_name(),
-            use_tls=self._settings.tls == "implicit",
-            start_tls=self._settings.tls == "starttls",
-            tls_context=self._context(),
-        )
-
     def _context(self) -> ssl.SSLContext | None:
-        if self._settings.tls != "none" and self._tls is None:
-            self._tls = ssl_context(self._settings.http_config.tls_config)
+        if self._tls is None:
+            self._tls = tls_of(self._settings)
         return self._tls
+
+
+def connection(settings: EmailConfig, tls: ssl.SSLContext | None) -> aiosmtplib.SMTP:
+    """Return a connection that is not made yet; connecting logs in."""
+    host, port = _smarthost(settings)
+    password = settings.auth_password
+    return aiosmtplib.SMTP(
+        hostname=host,
+        port=port,
+        username=settings.auth_username,
+        password=password.get_secret_value() if password else None,
+        timeout=None,  # one time-out for the whole of a send
+        local_hostname=_own_name(),
+        use_tls=settings.tls == "implicit",
+        start_tls=settings.tls == "starttls",
+        tls_context=tls,
+    )
+
+
+def tls_of(settings: EmailConfig) -> ssl.SSLContext | None:
+    """Return what verifies the server, None where nothing does; OSError if the TLS files cannot be used."""
+    return None if settings.tls == "none" else ssl_context(settings.http_config.tls_config)
 
 
 def _bare(text: str) -> str:
@@ -112,6 +122,6 @@ def _own_name() -> str:
     return name if name.isascii() and name.isprintable() and name and " " not in name else "localhost"
 
 
-def build(settings: EmailConfig, pool: HttpPool) -> Channel:  # noqa: ARG001 - mail goes over no HTTP connection
+def build(settings: EmailConfig, pool: HttpPool, words: Wording) -> Channel:  # noqa: ARG001 - mail goes over no HTTP connection
     """Return the channel of the settings' first recipient."""
-    return EmailChannel(settings)
+    return EmailChannel(settings, words)

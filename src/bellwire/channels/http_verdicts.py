@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from bellwire.errors import DeliveryError, Verdict
+from bellwire.wire import BrokenOffError, NoAddressError, UnreachedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 MAX_PAUSE = 86_400.0  # a day: whoever asks for more has made a mistake
 
-# 2xx is success. The rest by number, else by hundred (RFC 9110, section 15; RFC 6585, section 4 for 429).
+# 2xx is success. The rest by number, else by hundred: https://www.rfc-editor.org/rfc/rfc9110#section-15, and for 429
+# https://www.rfc-editor.org/rfc/rfc6585#section-4. What Slack's incoming webhooks answer fits into it:
+# https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
 _BY_STATUS: dict[int, Verdict] = {
     401: Verdict.CHANNEL_FAULT,
     403: Verdict.CHANNEL_FAULT,
@@ -88,7 +91,7 @@ _UNREACHED: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientHttpProxyError, "proxy_error"),
     (aiohttp.ClientConnectorError, "connect_error"),
 )
-NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError)
+NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError, UnreachedError, BrokenOffError, NoAddressError)
 """What a request raises that got no answer."""
 
 
@@ -97,8 +100,10 @@ def of_exception(exc: Exception) -> DeliveryError:
 
     The exception's own text is left out: it often holds the whole address.
     """
-    if isinstance(exc, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+    if isinstance(exc, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | NoAddressError):
         return DeliveryError("the address is no URL", verdict=Verdict.CHANNEL_FAULT, reason="invalid_url")
+    if isinstance(exc, UnreachedError):
+        return DeliveryError(f"not reached: {exc}", verdict=Verdict.RETRY, reason=exc.reason)
     for kind, reason in _UNREACHED:
         if isinstance(exc, kind):
             return DeliveryError(f"not reached: {reason}{_cause(exc)}", verdict=Verdict.RETRY, reason=reason)

@@ -1,130 +1,143 @@
 """Slack, in two forms: the Web API with a bot token, and an incoming webhook.
 
-The Web API can be asked whether a message has arrived: every message bears its delivery id as metadata
-(https://docs.slack.dev/messaging/message-metadata), which ``conversations.history`` gives back.
+Over the Web API, the follow-ups of a group go into the thread of its first message, and what may have arrived is asked
+about before it is posted again.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
 
-from bellwire.channels.http_post import Request, post
+from bellwire.channels.http_post import Poster
 from bellwire.channels.slack_blocks import payload
 from bellwire.channels.slack_client import SlackClient
+from bellwire.channels.slack_count import RunningCount
+from bellwire.channels.slack_lookup import Lookup
 from bellwire.channels.slack_mentions import Mentions
-from bellwire.channels.text import secrets_of_url
-from bellwire.errors import BellwireError, DeliveryError, Verdict
+from bellwire.channels.slack_thread import Thread, load_thread, time_of
+from bellwire.errors import BellwireError, DeliveryError
 from bellwire.model import Envelope, Message, Receipt
 
 if TYPE_CHECKING:
+    from bellwire.channels.wording import Wording
     from bellwire.config.schema import SlackConfig
     from bellwire.http import HttpPool
     from bellwire.ports import Channel
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 _CONVERSATION_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
-_LOOKED_BACK = timedelta(days=1)  # no delivery is tried for longer by default
-_LOOKED_THROUGH = 5  # pages of
-_PAGE = 200  # messages
+
+_NO_REPLY = frozenset(
+    {
+        # the thread; https://docs.slack.dev/reference/methods/chat.postMessage#errors
+        "slack_cannot_reply_to_message",
+        "slack_message_not_found",
+        "slack_restricted_action_non_threadable_channel",
+        "slack_restricted_action_thread_locked",
+        "slack_thread_not_found",
+        # the conversation that it is in, which need not be the one that the configuration names by now
+        "slack_channel_not_found",
+        "slack_is_archived",
+        "slack_not_in_channel",
+    }
+)
+"""Nothing was posted, and nothing can be in this thread: a new message may still do."""
 
 
 class SlackWebApi:
     """Posts with a bot token, and asks before it posts again what may have arrived."""
 
-    def __init__(self, settings: SlackConfig, pool: HttpPool) -> None:
+    def __init__(self, settings: SlackConfig, pool: HttpPool, words: Wording) -> None:
         if not settings.token or not settings.channel:
             message = "a Slack channel needs a token and a channel, or an api_url"
             raise BellwireError(message)
         self._channel = settings.channel
+        self._threads = settings.thread
+        self._buttons = settings.app_token is not None
+        self._words = words
         self._mentions = Mentions(settings.mention)
         self._client = SlackClient(settings, pool)
+        self._count = RunningCount(self._client)
+        self.lookup = Lookup(self._client)
 
     def render(self, message: Message) -> bytes:
         """Return the arguments of ``chat.postMessage``, but the channel."""
-        return orjson.dumps(payload(message, self._mentions.of(message.alerts)))
+        mention = self._mentions.of(message.alerts)
+        return orjson.dumps(payload(message, mention, self._words, buttons=self._buttons))
 
     async def send(self, envelope: Envelope) -> Receipt:
         """Post the message, unless an earlier attempt did; the receipt keeps the conversation's id for such questions."""
         conversation = envelope.remote or (self._channel if _CONVERSATION_ID.fullmatch(self._channel) else "")
-        if envelope.doubtful and await self._arrived(envelope, conversation):
-            return Receipt(detail="found at Slack: an earlier attempt had arrived", remote=conversation)
-        arguments = {**orjson.loads(envelope.body), "channel": self._channel}
-        answer = await self._client.post("chat.postMessage", arguments, envelope.sent_at)
-        return Receipt(detail=f"posted at {answer.get('ts')}", remote=str(answer.get("channel") or conversation))
+        thread = load_thread(envelope.group, self._channel) if self._threads else None
+        note = ""
+        if envelope.doubtful:
+            found, note = await self.lookup.find(envelope, conversation, thread)
+            if found is not None:
+                place = thread.channel if thread and thread.is_reply(found) else conversation
+                detail = "found at Slack: an earlier attempt had arrived"
+                return self._receipt(envelope, place, found, thread, detail)
+        answer = await self._post(envelope, thread)
+        posted = (answer.get("message") or {}) | {"ts": str(answer.get("ts") or "")}
+        detail = "; ".join(part for part in (f"posted at {posted['ts']}", note) if part)
+        return self._receipt(envelope, str(answer.get("channel") or conversation), posted, thread, detail)
 
-    async def _arrived(self, envelope: Envelope, conversation: str) -> bool:
-        if not conversation:
-            _log.warning("slack_lookup_unavailable", delivery=envelope.delivery_id, reason="conversation_unknown")
-            return False
-        try:
-            return await self._listed(envelope, conversation)
-        except DeliveryError as exc:
-            if exc.verdict not in (Verdict.CHANNEL_FAULT, Verdict.MESSAGE_FAULT):
-                # the question remains: it is asked again before anything is posted
-                exc.verdict = Verdict.IN_DOUBT
-                raise
-            _log.warning("slack_lookup_unavailable", delivery=envelope.delivery_id, reason=exc.reason)
-            return False
+    async def _post(self, envelope: Envelope, thread: Thread | None) -> dict[str, Any]:
+        """Post it, into the thread if there is one and it can be had; return Slack's answer."""
+        body = orjson.loads(envelope.body)
+        if thread is not None:
+            try:
+                return await self._client.post("chat.postMessage", thread.reply(body), envelope.sent_at)
+            except DeliveryError as exc:
+                if exc.reason not in _NO_REPLY:
+                    raise
+                log.info("slack_thread_lost", delivery=envelope.delivery_id, reason=exc.reason)
+        return await self._client.post("chat.postMessage", {**body, "channel": self._channel}, envelope.sent_at)
 
-    async def _listed(self, envelope: Envelope, conversation: str) -> bool:
-        """Return whether the conversation's last day holds a message with the delivery's id."""
-        arguments: dict[str, Any] = {
-            "channel": conversation,
-            "oldest": str((envelope.sent_at - _LOOKED_BACK).timestamp()),
-            "include_all_metadata": True,
-            "limit": _PAGE,
-        }
-        for _ in range(_LOOKED_THROUGH):
-            answer = await self._client.get("conversations.history", arguments, envelope.sent_at)
-            if any(_delivery_of(message) == envelope.delivery_id for message in answer.get("messages") or []):
-                return True
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return False
-            arguments = {**arguments, "cursor": cursor}
-        return False
-
-
-def _delivery_of(message: dict[str, Any]) -> str | None:
-    metadata = message.get("metadata") or {}
-    found = (metadata.get("event_payload") or {}).get("delivery_id")
-    return found if isinstance(found, str) else None
+    def _receipt(
+        self, envelope: Envelope, conversation: str, message: dict[str, Any], thread: Thread | None, detail: str
+    ) -> Receipt:
+        """Return what the message is remembered by, which now stands in the conversation."""
+        if envelope.group is None or not self._threads or not conversation or not message.get("ts"):
+            return Receipt(detail=detail, remote=conversation)
+        body = orjson.loads(envelope.body)
+        if thread is None or not thread.is_reply(message):
+            begun = Thread.begun(self._channel, conversation, message["ts"], body)
+            return Receipt(detail=detail, remote=conversation, group=begun.dump())
+        thread = thread.with_reply(body)
+        show = partial(self._count.show, thread, time_of(message) or envelope.sent_at, envelope.sent_at)
+        # the thread may be in a conversation that has another name by now: questions go to the one that is configured
+        return Receipt(
+            detail=f"{detail}, in the thread", remote=envelope.remote, group=thread.dump(), afterwards=show
+        )
 
 
 class SlackIncomingWebhook:
     """Posts to the address of an incoming webhook, which can be neither asked nor told."""
 
-    def __init__(self, settings: SlackConfig, pool: HttpPool) -> None:
-        self._settings = settings
-        self._pool = pool
+    def __init__(self, settings: SlackConfig, pool: HttpPool, words: Wording) -> None:
+        url = settings.api_url.get_secret_value() if settings.api_url else ""
+        self._poster = Poster(pool, settings, url, {}, "POST")
+        self._words = words
         self._mentions = Mentions(settings.mention)
 
     def render(self, message: Message) -> bytes:
         """Return the body; metadata is the Web API's."""
-        body = payload(message, self._mentions.of(message.alerts))
+        body = payload(message, self._mentions.of(message.alerts), self._words)
         del body["metadata"]
         return orjson.dumps(body)
 
     async def send(self, envelope: Envelope) -> Receipt:
         """Post the body (answers: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors)."""
-        url = self._settings.api_url.get_secret_value() if self._settings.api_url else ""
-        request = Request(
-            method="POST",
-            url=url,
-            body=envelope.body,
-            headers={"Content-Type": "application/json"},
-            sent_at=envelope.sent_at,
-            secrets=secrets_of_url(url),
-        )
-        return Receipt(detail=f"HTTP {await post(self._pool, self._settings, request)}")
+        status = await self._poster.post({"Content-Type": "application/json"}, envelope.body, envelope.sent_at)
+        return Receipt(detail=f"HTTP {status}")
 
 
-def build(settings: SlackConfig, pool: HttpPool) -> Channel:
+def build(settings: SlackConfig, pool: HttpPool, words: Wording) -> Channel:
     """Return the form that the settings ask for."""
-    return SlackIncomingWebhook(settings, pool) if settings.api_url else SlackWebApi(settings, pool)
+    return SlackIncomingWebhook(settings, pool, words) if settings.api_url else SlackWebApi(settings, pool, words)

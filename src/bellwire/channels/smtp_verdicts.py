@@ -1,6 +1,7 @@
 """What an SMTP server's reply, or the lack of one, means for a delivery: pure.
 
-Reply codes are those of RFC 5321, section 4.2; of AUTH, RFC 4954, section 6.
+Reply codes are those of https://www.rfc-editor.org/rfc/rfc5321#section-4.2.3; of AUTH, those of
+https://www.rfc-editor.org/rfc/rfc4954#section-6.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bellwire.model import Alert, DeliveryKind, Message, Severity
+from bellwire.templating.escaping import clean
+from bellwire.templating.view import whole_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 HIDDEN = "**********"
 SOURCE_LABELS = frozenset({"account", "api", "type", "severity"})  # shown in the source line, not among the labels
 
-MARKS = {Severity.INFO: "🔵", Severity.WARNING: "🟡", Severity.ERROR: "🟠", Severity.CRITICAL: "🔴"}
 COLORS = {
     Severity.INFO: "#3b82c4",
     Severity.WARNING: "#d9a514",
@@ -23,17 +24,10 @@ COLORS = {
     Severity.CRITICAL: "#b3161b",
 }
 
-# Control characters (but line end and tab), the marks that turn the direction of what follows (a title could otherwise
-# rewrite the line it stands in), and lone surrogates, which no encoding can carry.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85]")
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_LABEL_NAME = 80  # characters
+_LABEL = 200
+
 _SPACES = re.compile(r"\s+")
-
-
-def clean(text: str) -> str:
-    """Return the text without what could break a line, an encoding or a reader's screen."""
-    return _UNPRINTABLE.sub("", _SURROGATES.sub("\ufffd", _LINE_ENDS.sub("\n", text)))
 
 
 def shorten(text: str, limit: int, whole: str) -> str:
@@ -59,26 +53,23 @@ def title_of(alert: Alert, limit: int) -> str:
     return one_line(alert.title, limit) or one_line(alert.message, limit) or f"{alert.type} from {alert.account}"
 
 
-def link_of(alert: Alert) -> str | None:
-    """Return the alert's address if it is one that may be followed: http or https, with nothing that ends a link early."""
-    url = alert.url
-    if not url or len(url) > 2000 or not url.startswith(("https://", "http://")):  # noqa: PLR2004 - what clients take
-        return None
-    return None if re.search(r"[\s<>|\"'\\\x00-\x1f\x7f-\x9f]", clean(url)) or clean(url) != url else url
-
-
-def whole_of(alert: Alert) -> str:
-    """Return where the whole of an alert can be seen."""
-    return link_of(alert) or f"`bellwire explain {alert.id}`"
-
-
-def labels_of(alert: Alert, limit: int) -> list[tuple[str, str]]:
+def labels_of(alert: Alert, limit: int, external_url: str | None = None) -> list[tuple[str, str]]:
     """Return the alert's own labels, at most ``limit`` of them; a last one tells how many are not shown."""
     labels = [(name, value) for name, value in sorted(alert.labels.items()) if name not in SOURCE_LABELS and value]
-    shown = [(one_line(name, 80), one_line(value, 200)) for name, value in labels[:limit]]
+    shown = [(one_line(name, _LABEL_NAME), one_line(value, _LABEL)) for name, value in labels[:limit]]
     if len(labels) > limit:
-        shown.append(("…", f"{len(labels) - limit} more labels; all: {whole_of(alert)}"))
+        shown.append(("…", f"{len(labels) - limit} more labels; all: {whole_of(alert, external_url)}"))
     return shown
+
+
+def cut_note(alert: Alert, external_url: str | None, *, title: int, message: int | None = None) -> str:
+    """Return what of an alert is shown cut, and where the whole is; empty if nothing is. Limits are in characters."""
+    parts = [f"title of {len(alert.title):,} characters"] if len(alert.title) > title else []
+    if message is not None and len(alert.message) > message:
+        parts.append(f"message of {len(alert.message):,} characters")
+    if any(len(name) > _LABEL_NAME or len(value) > _LABEL for name, value in alert.labels.items()):
+        parts.append("labels")
+    return f"[cut: {', '.join(parts)}; whole: {whole_of(alert, external_url)}]" if parts else ""
 
 
 def source_of(alert: Alert) -> str:
@@ -87,14 +78,9 @@ def source_of(alert: Alert) -> str:
     return " · ".join(one_line(part, 80) for part in parts)
 
 
-def worst(alerts: Iterable[Alert]) -> Severity:
-    """Return the highest severity among the alerts; info if there are none."""
-    return max((alert.severity for alert in alerts), default=Severity.INFO)
-
-
 def headline(message: Message, limit: int) -> str:
     """Return what the message is about, on one line."""
-    return one_line(_prefix(message) + _subject(message, limit) + _part(message), limit)
+    return one_line(prefix_of(message) + _subject(message, limit) + _part(message), limit)
 
 
 def is_single(message: Message) -> bool:
@@ -120,7 +106,8 @@ _PREFIXES = {
 }
 
 
-def _prefix(message: Message) -> str:
+def prefix_of(message: Message) -> str:
+    """Return what stands before the title of a message that is no plain alert."""
     return _PREFIXES.get(message.kind, "")
 
 

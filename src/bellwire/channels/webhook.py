@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 from standardwebhooks.webhooks import Webhook as Signer
 
-from bellwire.channels.http_post import Request, post
-from bellwire.channels.text import secrets_of_url
+from bellwire.channels.http_post import Poster
 from bellwire.channels.webhook_body import webhook_body
 from bellwire.errors import BellwireError
 from bellwire.model import Envelope, Message, Receipt
@@ -19,9 +18,13 @@ from bellwire.model import Envelope, Message, Receipt
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from bellwire.channels.wording import Wording
     from bellwire.config.schema import WebhookConfig
     from bellwire.http import HttpPool
     from bellwire.ports import Channel
+
+_TITLE = 10_000  # characters of what a template makes
+_TEXT = 1_000_000
 
 # ours, or the transport's: what a receiver trusts must not come from a list of custom headers
 _RESERVED = frozenset(
@@ -41,39 +44,30 @@ _RESERVED = frozenset(
 class WebhookChannel:
     """Posts the body as it was rendered. Raises `BellwireError` for secrets or headers that cannot be used."""
 
-    def __init__(self, settings: WebhookConfig, pool: HttpPool) -> None:
-        self._settings = settings
-        self._pool = pool
+    def __init__(self, settings: WebhookConfig, pool: HttpPool, words: Wording) -> None:
+        self._words = words
         self._signers = [_signer(secret) for secret in _signing_secrets(settings)]
-        self._headers = _custom_headers(settings)
+        fixed = _custom_headers(settings) | {"Content-Type": "application/json"}
+        self._poster = Poster(pool, settings, settings.url.get_secret_value(), fixed, settings.method)
 
     def render(self, message: Message) -> bytes:
-        """Return the body of the contract."""
-        return webhook_body(message)
+        """Return the body of the contract, with ``title`` and ``text`` beside its keys where there are templates."""
+        title, text = self._words.title(message, _TITLE), self._words.text(message, _TEXT)
+        return webhook_body(message, title=title, text=text)
 
     async def send(self, envelope: Envelope) -> Receipt:
         """Post it under the delivery's id, the same in every attempt: the receiver can tell a repetition."""
-        url = self._settings.url.get_secret_value()
-        request = Request(
-            method=self._settings.method,
-            url=url,
-            body=envelope.body,
-            headers=self._headers | self._signed(envelope),
-            sent_at=envelope.sent_at,
-            secrets=[*secrets_of_url(url), *self._headers.values()],
-        )
-        status = await post(self._pool, self._settings, request)
+        status = await self._poster.post(self._signed(envelope), envelope.body, envelope.sent_at)
         return Receipt(detail=f"HTTP {status}")
 
     def _signed(self, envelope: Envelope) -> dict[str, str]:
-        sent_at = envelope.sent_at.astimezone(UTC)
         headers = {
-            "Content-Type": "application/json",
             "webhook-id": envelope.delivery_id,
-            "webhook-timestamp": str(int(sent_at.timestamp())),
+            "webhook-timestamp": str(int(envelope.sent_at.timestamp())),
             "bellwire-attempt": str(envelope.attempt),
         }
         if self._signers:
+            sent_at = envelope.sent_at.astimezone(UTC)
             body = envelope.body.decode()
             signatures = (signer.sign(envelope.delivery_id, sent_at, body) for signer in self._signers)
             headers["webhook-signature"] = " ".join(signatures)
@@ -108,6 +102,6 @@ def _custom_headers(settings: WebhookConfig) -> dict[str, str]:
     return headers
 
 
-def build(settings: WebhookConfig, pool: HttpPool) -> Channel:
+def build(settings: WebhookConfig, pool: HttpPool, words: Wording) -> Channel:
     """Return the channel."""
-    return WebhookChannel(settings, pool)
+    return WebhookChannel(settings, pool, words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from bellwire.model import Alert, Message
 
 
-def webhook_body(message: Message) -> bytes:
-    """Return the body; ``errors`` is there only if Bellwire had troubles of its own with the message."""
+def webhook_body(message: Message, *, title: str | None = None, text: str | None = None) -> bytes:
+    """Return the body; ``errors`` is there only if Bellwire had troubles of its own with the message.
+
+    So are ``title`` and ``text``, which the channel's templates made: nothing else of the body is theirs to change.
+    """
     body: dict[str, Any] = {
         "version": "1",
         "delivery_id": message.delivery_id,
@@ -27,6 +31,10 @@ def webhook_body(message: Message) -> bytes:
         "suppressed": message.suppressed,
         "alerts": [_alert(alert) for alert in message.alerts],
     }
+    if title is not None:
+        body["title"] = title
+    if text is not None:
+        body["text"] = text
     if message.errors:
         body["errors"] = list(message.errors)
     return _dump(body)
@@ -55,8 +63,21 @@ def _timestamp(time: datetime) -> str:
 
 
 def _dump(body: dict[str, Any]) -> bytes:
-    """Return the JSON text, also of what the fast writer refuses: lone surrogates, whole numbers beyond 64 bits."""
+    """Return the JSON text, also of what the fast writer refuses: whole numbers beyond 64 bits, lone surrogates.
+
+    A lone surrogate becomes U+FFFD: no encoding can carry it, and strict receivers would refuse the message for it.
+    """
     try:
         return orjson.dumps(body)
     except TypeError:
-        return json.dumps(body, separators=(",", ":")).encode("ascii")
+        text = json.dumps(_finite(body), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with null where JSON has no number, as the fast writer does it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value

@@ -36,7 +36,10 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What arrived. ``verified`` tells whether the signature is right, None where the receiver knows no secret."""
+    """What arrived. ``verified`` tells whether the signature is right, None where the receiver knows no secret.
+
+    ``status`` is what it is answered with, 0 where the connection is dropped instead.
+    """
 
     method: str
     path: str
@@ -122,7 +125,7 @@ class WebhookReceiver(Journal[Request]):
         body = await request.content.read(-1)
         arrived = self._read(request, body)
         reply = self._next(arrived)
-        self.add(_with_status(arrived, reply.status))
+        self.add(_with_status(arrived, 0 if reply.drop else reply.status))
         return await respond(request, reply)
 
     def _read(self, request: web.BaseRequest, body: bytes) -> Request:

@@ -59,7 +59,7 @@ class SlackApi(Journal[SlackMessage]):
     """Slack's Web API so far as Bellwire uses it, and an incoming webhook.
 
     `messages` has all conversations in the order of arrival; a conversation comes to be when it is first named. ``calls``
-    counts calls by method.
+    counts calls by method. ``scopes`` are the token's; ``outside`` are ids of conversations that the app is not in.
     """
 
     def __init__(self, *, token: str = "xoxb-demo", tls: ssl.SSLContext | None = None, port: int = 0) -> None:  # noqa: S107 - it guards nothing
@@ -68,6 +68,8 @@ class SlackApi(Journal[SlackMessage]):
         self.port = port
         self.calls: dict[str, int] = {}
         self.channels: dict[str, str] = {}
+        self.scopes = "chat:write,channels:history,channels:read"
+        self.outside: set[str] = set()
         self._scripts: dict[str, Script] = {}
         self._tls = tls
         self._ids = itertools.count(1)
@@ -146,7 +148,7 @@ class SlackApi(Journal[SlackMessage]):
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if given != self.token:
             return _json(_error("invalid_auth" if given else "not_authed"))
-        return _json(work(self, arguments))
+        return _json(work(self, arguments), {"X-OAuth-Scopes": self.scopes})
 
     def _incoming(self, arguments: dict[str, Any]) -> web.Response:
         fault = _fault(arguments)
@@ -219,11 +221,30 @@ class SlackApi(Journal[SlackMessage]):
             "user_id": "U000",
         }
 
+    def _info(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        channel = arguments.get("channel")
+        if channel not in self.channels.values():
+            return _error("channel_not_found")
+        return {"ok": True, "channel": self._shown(str(channel))}
+
+    def _list(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        ids, start = list(self.channels.values()), int(arguments.get("cursor") or 0)
+        end = start + int(arguments.get("limit") or _PAGE)
+        cursor = str(end) if end < len(ids) else ""
+        shown = [self._shown(each) for each in ids[start:end]]
+        return {"ok": True, "channels": shown, "response_metadata": {"next_cursor": cursor}}
+
+    def _shown(self, channel: str) -> dict[str, Any]:
+        name = next(name for name, each in self.channels.items() if each == channel)
+        return {"id": channel, "name": name, "is_archived": False, "is_member": channel not in self.outside}
+
     _methods: dict[str, Callable[[SlackApi, dict[str, Any]], dict[str, Any]]] = {  # noqa: RUF012 - never changed
         "auth.test": _auth_test,
         "chat.postMessage": _post,
         "chat.update": _update,
         "conversations.history": _history,
+        "conversations.info": _info,
+        "conversations.list": _list,
         "conversations.replies": _replies,
     }
 
@@ -256,5 +277,5 @@ def _error(code: str) -> dict[str, Any]:
     return {"ok": False, "error": code}
 
 
-def _json(answer: dict[str, Any]) -> web.Response:
-    return web.Response(body=orjson.dumps(answer), content_type="application/json")
+def _json(answer: dict[str, Any], headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(body=orjson.dumps(answer), content_type="application/json", headers=headers)
