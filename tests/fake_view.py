@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellwire.model import (
     AlertState,
@@ -19,6 +19,17 @@ from bellwire.model import (
     Suppression,
     Via,
 )
+from bellwire.records import Expiry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bellwire.records import NewSilence
+    from bellwire.routing.matchers import Matcher
+    from bellwire.web.view import AlertQuery
+
+if TYPE_CHECKING:
+    from bellwire.records import LetterOrder
 
 NOW = datetime(2026, 11, 22, 10, 0, 5, 250_000, tzinfo=UTC)
 Answer = dict[str, Any]
@@ -43,6 +54,7 @@ def an_account(name: str = "vision", **values: Any) -> Answer:
         "reconnects": 0,
         "missed": 0,
         "lag": 0.042,
+        "unread": 3,
     }
     return every | values
 
@@ -58,6 +70,7 @@ def a_channel(receiver: str = "ops", channel: str = "slack", **values: Any) -> A
         "broken_since": None,
         "blocked_until": None,
         "last_error": None,
+        "dead": 0,
     }
     return every | values
 
@@ -65,7 +78,7 @@ def a_channel(receiver: str = "ops", channel: str = "slack", **values: Any) -> A
 def an_obligation(
     receiver: str = "ops", channel: str = "slack", state: ObligationState = ObligationState.SENT, **values: Any
 ) -> Answer:
-    every = {"receiver": receiver, "channel": channel, "name": "", "state": state, "reason": None}
+    every = {"receiver": receiver, "channel": channel, "name": "", "state": state, "reason": None, "detail": None}
     return every | {"delivery_id": f"01JDELIVERY{next(_numbers):015}"} | values
 
 
@@ -106,6 +119,7 @@ def a_delivery(receiver: str = "ops", channel: str = "slack", **values: Any) -> 
         "state": DeliveryState.SENT,
         "in_doubt": False,
         "group_key": "",
+        "origin": None,
         "part": 1,
         "parts": 1,
         "attempts": 1,
@@ -113,6 +127,8 @@ def a_delivery(receiver: str = "ops", channel: str = "slack", **values: Any) -> 
         "due_at": ago(12),
         "finished_at": ago(11),
         "reason": None,
+        "waits_for": None,
+        "suppressed": 0,
     }
     return every | values
 
@@ -128,6 +144,7 @@ def a_step(route: str, *, matched: bool, **values: Any) -> Answer:
 
 def a_story(alert: Answer | None = None, **values: Any) -> Answer:
     every = {
+        "suppressed_by": None,
         "message": "",
         "mark_read": MarkPolicy.DELIVERED,
         "routing": {
@@ -153,8 +170,128 @@ def a_balance(**values: Any) -> Answer:
         "read_marks": {state.value: 0 for state in MarkState} | {"confirmed": 2},
         "unaccounted": 0,
         "faults": [],
+        "vendors": [],
     }
     return every | values
+
+
+def some_letters(**values: Any) -> Answer:
+    """Return what an order about one dead delivery came to."""
+    channel = {"receiver": "pager", "channel": "webhook", "name": ""}
+    replay = channel | {"id": f"01JDELIVERY{next(_numbers):015}", "alerts": 1}
+    letter = channel | {"id": f"01JDELIVERY{next(_numbers):015}", "reason": "http_400", "alerts": 1}
+    every = {
+        "deliveries": [letter | {"replays": [replay]}],
+        "alerts": 1,
+        "skipped": 0,
+        "next": None,
+        "unknown": [],
+        "refused": [],
+    }
+    return every | values
+
+
+class FakeSilences:
+    """Takes any silence and keeps none: who wants them kept gives a view over a ledger."""
+
+    async def every(self) -> list[Answer]:
+        return []
+
+    async def preview(self, matchers: Sequence[Matcher]) -> list[Answer]:
+        del matchers
+        return []
+
+    async def add(self, silence: NewSilence) -> str:
+        del silence
+        return f"01JSILENCE{next(_numbers):016}"
+
+    async def expire(self, silence_id: str, who: str) -> Expiry:
+        del silence_id, who
+        return Expiry.UNKNOWN
+
+
+def a_route(path: str = "route", parent: str | None = None, **values: Any) -> Answer:
+    every = {
+        "route": path,
+        "parent": parent,
+        "receiver": "ops",
+        "matchers": [],
+        "continue": False,
+        "group_by": ["..."],
+        "group_wait": "0s",
+        "group_interval": "5m",
+        "active_time_intervals": [],
+        "mute_time_intervals": [],
+        "muted": "drop",
+        "suppress_repeats": "0s",
+        "dedupe_by": ["account", "type", "title"],
+        "digest": None,
+    }
+    return every | values
+
+
+@dataclass
+class FakeInsight:
+    """Finds by label alone, as far as it goes; tries nothing: it answers with ``trial``."""
+
+    view: FakeView | None = None
+    found: list[Answer] = field(default_factory=list)  # previews
+    tree: list[Answer] = field(default_factory=lambda: [a_route()])
+    tally: Answer = field(default_factory=dict)
+    trial: Answer = field(default_factory=dict)
+    yaml: str = "route:\n  receiver: ops\n"
+    reloaded_at: datetime | None = None
+    failure: str | None = None
+    done: list[tuple[str, str]] = field(default_factory=list)
+    confirmed: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    async def search(self, query: AlertQuery) -> Answer:
+        assert self.view is not None
+        self.view.check()
+        found = [each for each in self.view.alerts if self._wanted(each, query)]
+        page = found[: query.limit]
+        return {"alerts": page, "next": page[-1]["id"] if len(found) > len(page) else None}
+
+    @staticmethod
+    def _wanted(alert: Answer, query: AlertQuery) -> bool:
+        if query.before is not None and alert["id"] >= query.before:
+            return False
+        said = alert["labels"] | {name: alert[name] for name in ("account", "type", "title")}
+        equal = all(said.get(one.name, "") == one.value for one in query.matchers)
+        return equal and query.state in {None, alert["state"]}
+
+    async def previews(self, alert_id: str) -> list[Answer]:
+        del alert_id
+        return self.found
+
+    async def counts(self) -> Answer:
+        assert self.view is not None
+        self.view.check()
+        return {"totals": dict(self.view.counts), "confirmed": self.confirmed}
+
+    async def routes(self) -> Answer:
+        tally = {"alerts": 0, "since": ago(86_400), "from": None, "whole": True, "routes": {}, "dropped": {}}
+        return {"routes": self.tree, "tally": tally | self.tally}
+
+    async def try_alert(self, labels: Mapping[str, str], at: datetime | None) -> Answer:
+        every = {"at": at or NOW, "title": "A sample alert", "severity": labels.get("severity", "info")}
+        every |= {"type": "alert", "account": labels.get("account", ""), "api": "visual_layer", "labels": dict(labels)}
+        every |= {"note": None, "inhibited_by": None, "silenced_by": None}
+        going: Answer = {"receiver": "ops", "route": "route", "group_key": "", "group_labels": {}, "digest": None}
+        going |= {"standing": "now", "until": None, "why": None, "repeats": None}
+        steps = [a_step("route", matched=True, receiver="ops")]
+        return (
+            every
+            | {"routing": {"suppressed": None, "errors": [], "steps": steps, "destinations": [going]}}
+            | self.trial
+        )
+
+    async def configuration(self) -> Answer:
+        return {"yaml": self.yaml, "reloaded_at": self.reloaded_at, "failure": self.failure}
+
+    async def actions(self, limit: int) -> list[Answer]:
+        every = [{"at": NOW, "who": who, "what": what, "detail": {"outcome": "in force"}} for what, who in self.done]
+        return every[::-1][:limit]
 
 
 @dataclass
@@ -167,6 +304,8 @@ class FakeView:
     stories: dict[str, list[Answer]] = field(default_factory=dict)
     sent: list[Answer] = field(default_factory=list)
     events: list[Answer] = field(default_factory=list)
+    troubles: list[Answer] = field(default_factory=list)
+    heartbeat: Answer | None = None
     counts: dict[str, int] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     balance: Answer = field(default_factory=a_balance)
@@ -175,16 +314,40 @@ class FakeView:
     hold: asyncio.Event | None = None
     auditing: asyncio.Event = field(default_factory=asyncio.Event)  # set when an audit begins
     broken: Exception | None = None
+    orders: list[tuple[str, LetterOrder]] = field(default_factory=list)
+    letters: Answer = field(default_factory=some_letters)
     reloads: int = 0
     reload_error: Exception | None = None
+    quiet: FakeSilences = field(default_factory=FakeSilences)
+    closer: FakeInsight = field(default_factory=FakeInsight)
 
-    async def reload(self) -> None:
+    @property
+    def silences(self) -> FakeSilences:
+        return self.quiet
+
+    @property
+    def insight(self) -> FakeInsight:
+        self.closer.view = self
+        return self.closer
+
+    async def replay(self, order: LetterOrder) -> Answer:
+        self.check()
+        self.orders.append(("replay", order))
+        return self.letters
+
+    async def abandon(self, order: LetterOrder) -> Answer:
+        self.check()
+        self.orders.append(("abandon", order))
+        return self.letters
+
+    async def reload(self, who: str) -> None:
         self.reloads += 1
+        self.closer.done.append(("reload_asked", who))
         if self.reload_error is not None:
             raise self.reload_error
 
     async def overview(self) -> Answer:
-        self._check()
+        self.check()
         self.looks += 1
         return {
             "now": NOW,
@@ -194,26 +357,33 @@ class FakeView:
             "channels": self.channels,
             "totals": self.counts,
             "events": self.events,
+            "troubles": self.troubles,
+            "heartbeat": self.heartbeat,
         }
 
     async def totals(self) -> dict[str, int]:
-        self._check()
+        self.check()
         return self.counts
 
     async def recent_alerts(self, limit: int, before: str | None = None) -> list[Answer]:
-        self._check()
+        self.check()
         return [alert for alert in self.alerts if before is None or alert["id"] < before][:limit]
 
     async def explain(self, reference: str) -> list[Answer]:
-        self._check()
+        self.check()
         return self.stories.get(reference, [])
 
-    async def deliveries(self, state: DeliveryState | None, limit: int) -> list[Answer]:
-        self._check()
-        return [delivery for delivery in self.sent if state in {None, delivery["state"]}][:limit]
+    async def deliveries(
+        self, state: DeliveryState | None, limit: int, *, receiver: str | None = None, before: str | None = None
+    ) -> list[Answer]:
+        self.check()
+        found = [delivery for delivery in self.sent if state in {None, delivery["state"]}]
+        found = [each for each in found if receiver in {None, each["receiver"]}]
+        return [each for each in found if before is None or each["id"] < before][:limit]
 
-    async def audit(self) -> Answer:
-        self._check()
+    async def audit(self, *, vendors: bool = False) -> Answer:
+        del vendors
+        self.check()
         self.audits += 1
         self.auditing.set()
         if self.hold:
@@ -221,10 +391,10 @@ class FakeView:
         return self.balance
 
     async def readiness(self) -> list[str]:
-        self._check()
+        self.check()
         return self.reasons
 
-    def _check(self) -> None:
+    def check(self) -> None:
         if self.broken:
             raise self.broken
 

@@ -65,6 +65,7 @@ class Daemon:
             "web": {"listen": f"127.0.0.1:{self.port}"},
         } | config
         self.write()
+        self.program: tuple[str, ...] = ("-m", "bellwire")
         self.logged: Journal[dict[str, Any]] = Journal()
         self.output = b""
         self._environ = os.environ | (environ or {})
@@ -86,7 +87,7 @@ class Daemon:
     async def start(self, *options: str) -> None:
         self.logged.messages.clear()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bellwire", "run", "--config", str(self.path), *options),
+            *(sys.executable, *self.program, "run", "--config", str(self.path), *options),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env=self._environ,

@@ -21,9 +21,10 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bellwire"
 # type checkers and inside functions count like any other.
 
 VOCABULARY = {"model", "records", "errors", "states"}
-SHARED = VOCABULARY | {"config.schema", "config.duration", "ports", "clock", "metrics", "http", "routing"}
+SHARED = VOCABULARY | {"config.schema", "config.duration", "ports", "clock", "metrics", "http", "wire", "routing"}
+SHARED |= {"templating", "errands"}
 ADAPTERS = {"apis", "sources", "channels", "ledger", "web"}
-ARROWS = {"intake", "dispatch", "acknowledge", "retention"}
+ARROWS = {"intake", "dispatch", "acknowledge", "retention", "auditor", "crosscheck", "standby", "timekeeping"}
 BELOW_APP = SHARED | {"config"} | ADAPTERS | ARROWS
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -32,11 +33,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": SHARED,
     **dict.fromkeys(ADAPTERS | ARROWS, SHARED | {"config"}),
     "sources": SHARED | {"config", "apis"},
-    "view": BELOW_APP,
     "assembly": BELOW_APP,
-    "app": BELOW_APP | {"assembly", "view"},
+    "meta": SHARED | {"config", "dispatch", "ledger"},
+    "serving": BELOW_APP | {"assembly"},
+    "upkeep": BELOW_APP | {"assembly", "meta", "serving"},
+    "insight": BELOW_APP | {"rehearsal"},
+    "view": BELOW_APP | {"insight", "upkeep"},
+    "app": BELOW_APP | {"assembly", "serving", "upkeep", "view"},
+    "alertmanager": SHARED | {"config"},
+    "rehearsal": BELOW_APP | {"assembly"},
     "reference": {"model"},
-    "cli": BELOW_APP | {"app", "demo", "reference"},
+    "doctor": BELOW_APP | {"assembly"},
+    "cli": BELOW_APP | {"alertmanager", "app", "assembly", "demo", "doctor", "reference", "rehearsal"},
     "demo": BELOW_APP | {"app", "cli", "reference"},
     "__main__": {"cli"},
 }

@@ -18,26 +18,36 @@ from bellwire.acknowledge import Acknowledge
 from bellwire.apis import APIS
 from bellwire.apis.inbox import HttpInbox
 from bellwire.apis.ration import Rations
-from bellwire.assembly import WIDTH, accounts_of, channels_of, mailbox_of, rulebook_of
+from bellwire.assembly import (
+    accounts_of,
+    channels_of,
+    mailbox_of,
+    policies_of,
+    rulebook_of,
+    stand_ins_of,
+    stationery_of,
+    still_there,
+)
 from bellwire.clock import SystemClock
-from bellwire.dispatch import Dispatch, Lane
-from bellwire.errors import LedgerError
+from bellwire.errors import BellwireError, LedgerError
 from bellwire.http import HttpPool
 from bellwire.intake import Intake
 from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
-from bellwire.retention import Retention
+from bellwire.serving import Means, Services
 from bellwire.sources.source import Source, Surroundings
+from bellwire.upkeep import Upkeep
 from bellwire.view import DaemonView
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
     from datetime import datetime
 
-    from bellwire.assembly import ChannelPlan
     from bellwire.config.schema import AccountConfig, Config, WebConfig
+    from bellwire.dispatch import Dispatch
     from bellwire.model import AccountKey, ChannelKey
-    from bellwire.ports import Channel, Clock
+    from bellwire.ports import Channel, Clock, Inbox
+    from bellwire.records import ChannelPolicy, Fallback
     from bellwire.web.serve import WebServer
 
 SEND_PATIENCE = 8.0
@@ -55,16 +65,8 @@ class Watch:
 
     account: AccountConfig
     source: Source
+    inbox: HttpInbox
     tasks: tuple[asyncio.Task[None], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """A channel that is served."""
-
-    plan: ChannelPlan
-    dispatch: Dispatch
-    task: asyncio.Task[None]
 
 
 class App:
@@ -85,13 +87,22 @@ class App:
         self._rations = Rations(ledger.clock)
         self._group: asyncio.TaskGroup | None = None
         self._watches: dict[AccountKey, Watch] = {}
-        self._services: dict[ChannelKey, Service] = {}
+        self._means = Means(clock=ledger.clock, metrics=Metrics(), chance=self._chance, spawn=self._spawn)
+        self._services = Services(ledger, self._means, "dispatch")
         self._leaving: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
         self._stopping = False
-        self.metrics = Metrics()
+        self._stand_ins: dict[str, tuple[Fallback, ...]] = {}
+        self.reload_failure: str | None = None
+        """Why the last reload failed; None if it did not."""
+        self.reloaded_at: datetime | None = None
+        """When the last reload ended, well or not, by the wall's clock; None if there was none."""
+        self._built: dict[ChannelKey, Channel] = {}
+        self.metrics = self._means.metrics
+        ledger.on_suppressed = self.metrics.count_suppressed
         self._intake = Intake(ledger, ledger.clock, self.metrics, rulebook_of(config), {}, show=dry)
         self.view = DaemonView(self, ledger)
+        self.upkeep = Upkeep(self, ledger, pool, self._means, self.view.stalled)
 
     @property
     def watched(self) -> list[tuple[AccountConfig, Source]]:
@@ -100,9 +111,49 @@ class App:
         return [(self._watches[key].account, self._watches[key].source) for key in keys if key in self._watches]
 
     @property
+    def config(self) -> Config:
+        """The configuration that is in force."""
+        return self._config
+
+    @property
+    def built(self) -> Mapping[ChannelKey, Channel]:
+        """Every channel of the configuration, those of paused receivers too."""
+        return self._built
+
+    @property
+    def unread(self) -> Mapping[str, int | None]:
+        """How many notifications each account's vendor last said are unread there, by the account's name."""
+        return {watch.account.name: watch.inbox.unread for watch in self._watches.values()}
+
+    @property
+    def receivers(self) -> Mapping[str, tuple[ChannelPolicy, ...]]:
+        """Every receiver of the configuration, with its channels."""
+        return policies_of(self._config)
+
+    @property
     def dispatchers(self) -> list[Dispatch]:
         """What sends, a channel each."""
-        return [service.dispatch for service in self._services.values()]
+        return self._services.dispatchers
+
+    @property
+    def tellers(self) -> list[Dispatch]:
+        """What tells of troubles, a channel each."""
+        return self.upkeep.services.dispatchers
+
+    @property
+    def inboxes(self) -> list[tuple[AccountConfig, Inbox]]:
+        """The accounts that are not paused, each with its inbox at its vendor."""
+        return [(watch.account, watch.inbox) for watch in self._watches.values() if not watch.account.paused]
+
+    @property
+    def ended(self) -> list[str]:
+        """What should run and does not, a sentence each: this must never be."""
+        accounts = [
+            f"the watch of account {watch.account.name} has ended"
+            for watch in self._watches.values()
+            if not watch.account.paused and any(task.done() for task in watch.tasks)
+        ]
+        return accounts + [f"dispatch to {key} has ended" for key in self._services.ended] + self.upkeep.stuck()
 
     async def run(self, stop: asyncio.Event, started: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is set, then end in order: take nothing new, finish what is being sent.
@@ -110,16 +161,14 @@ class App:
         ``started`` is called once everything runs. Raises what ended a part that should not have ended.
         """
         async with asyncio.TaskGroup() as self._group:
-            retention = Retention(self._ledger, self._ledger.clock, self._config.storage.retention)
-            housekeeping = self._spawn(retention.run(), "retention")
+            self.upkeep.start(self._config)
             await self._apply(self._config)
             self.metrics.config_last_reload_successful.set(1)
             async with self._web(self._config.web):
                 started()
-                log.info("started", accounts=len(self._watches), channels=len(self._services))
+                log.info("started", accounts=len(self._watches), channels=len(self.dispatchers))
                 await stop.wait()
                 log.info("stopping")
-                housekeeping.cancel()
                 await self._end()
         log.info("stopped")
 
@@ -136,15 +185,19 @@ class App:
                 if self._stopping:
                     return
                 await self._apply(config)
-            except Exception:
+            except Exception as error:
                 self.metrics.config_last_reload_successful.set(0)
+                self.reload_failure = str(error) if isinstance(error, BellwireError) else type(error).__name__
+                self.reloaded_at = self._ledger.clock.wall()
                 raise
+            self.reload_failure = None
+            self.reloaded_at = self._ledger.clock.wall()
             for section in ("web", "storage", "global_"):
                 if getattr(config, section) != getattr(self._config, section):
                     log.warning("restart_needed", section=section.rstrip("_"))
             self._config = config
             self.metrics.config_last_reload_successful.set(1)
-            log.info("reloaded", accounts=len(self._watches), channels=len(self._services))
+            log.info("reloaded", accounts=len(self._watches), channels=len(self.dispatchers))
 
     async def _apply(self, config: Config) -> None:
         """Bring what runs to what ``config`` wants. Everything that can fail comes first."""
@@ -152,7 +205,7 @@ class App:
         built = {
             key: channel
             for receiver in config.receivers
-            for key, channel in channels.channels_of(receiver, self._pool).items()
+            for key, channel in channels.channels_of(receiver, self._pool, stationery_of(config)).items()
         }
         new_inboxes = {
             key: HttpInbox(APIS[account.api](account), account, self._pool, self._ledger.clock, self._rations)
@@ -162,17 +215,14 @@ class App:
         for account_key in [key for key in self._watches if key not in accounts or key in new_inboxes]:
             await self._unwatch(account_key)
         self._intake.change(rulebook, {key: mailbox_of(account) for key, account in accounts.items()})
+        self._stand_ins |= stand_ins_of(config)  # receivers that are gone keep theirs: what waits for them falls back
+        self._ledger.follow(rulebook.rules.calendar, rulebook.rules.zone)
         for account_key, inbox in new_inboxes.items():
             self._watch(account_key, accounts[account_key], inbox)
-        ended = [self._dismiss(key) for key in list(self._services) if self._is_outdated(key, plans)]
-        if not self._dry:
-            for key, plan in plans.items():
-                if not plan.paused and key not in self._services:
-                    self._serve(key, plan, built[key], [task for other, task in ended if other == key])
-        self._leave(self._spawn(self._tidy([task for _, task in ended]), "tidy"))
-
-    def _is_outdated(self, key: ChannelKey, plans: dict[ChannelKey, ChannelPlan]) -> bool:
-        return key not in plans or plans[key].paused or plans[key] != self._services[key].plan
+        ended = self._services.change({} if self._dry else plans, built)
+        self.upkeep.change(config, built, dry=self._dry)
+        self._built = built
+        self._leave(self._spawn(self._tidy(ended), "tidy"))
 
     def _watch(self, key: AccountKey, account: AccountConfig, inbox: HttpInbox) -> None:
         clock = self._ledger.clock
@@ -183,26 +233,13 @@ class App:
         if not account.paused and not self._dry:
             acknowledge = Acknowledge(key, inbox, self._ledger, clock, self.metrics, self._chance)
             tasks.append(self._spawn(acknowledge.run(), f"marks-{account.name}"))
-        self._watches[key] = Watch(account=account, source=source, tasks=tuple(tasks))
+        self._watches[key] = Watch(account=account, source=source, inbox=inbox, tasks=tuple(tasks))
 
     async def _unwatch(self, key: AccountKey) -> None:
         tasks = self._watches.pop(key).tasks
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_UNWATCH_PATIENCE)
-
-    def _serve(self, key: ChannelKey, plan: ChannelPlan, channel: Channel, before: list[asyncio.Task[None]]) -> None:
-        """Serve a channel, after whoever served it ``before`` has ended: two would take turns at missing work."""
-        lane = Lane(policy=plan.policy, channel=channel, width=WIDTH[key.kind])
-        dispatch = Dispatch(lane, self._ledger, self._ledger.clock, self.metrics, self._chance)
-        task = self._spawn(_after(before, dispatch), f"dispatch-{key}")
-        self._services[key] = Service(plan=plan, dispatch=dispatch, task=task)
-
-    def _dismiss(self, key: ChannelKey) -> tuple[ChannelKey, asyncio.Task[None]]:
-        service = self._services.pop(key)
-        service.dispatch.stop()
-        self._leave(service.task)
-        return key, service.task
 
     def _leave(self, task: asyncio.Task[None]) -> None:
         """Remember a task that ends by itself, for as long as it has not."""
@@ -216,7 +253,8 @@ class App:
         async with self._changing:  # what is gone is what is gone by now: another reload may have brought it back
             config = self._config
             try:
-                if removed := await self._ledger.retire_channels(list(channels_of(config))):
+                kept = list(channels_of(config))
+                if removed := await self._ledger.retire_channels(kept, still_there(self._stand_ins, kept)):
                     log.error("deliveries_dead", reason="channel_removed", deliveries=removed)
                 await self._ledger.release_abandoned_digests(list(accounts_of(config)))
             except LedgerError as error:
@@ -227,10 +265,10 @@ class App:
         for watch in self._watches.values():
             for task in watch.tasks:
                 task.cancel()
-        for key in list(self._services):
-            self._dismiss(key)
-        if self._leaving:
-            _, late = await asyncio.wait(set(self._leaving), timeout=SEND_PATIENCE)
+        self._services.stop()
+        self.upkeep.stop()
+        if leaving := self._leaving | self._services.leaving | self.upkeep.services.leaving:
+            _, late = await asyncio.wait(leaving, timeout=SEND_PATIENCE)
             for task in late:
                 task.cancel()
 
@@ -271,12 +309,6 @@ async def opened(
     finally:
         await pool.close()
         await ledger.close(_LEDGER_PATIENCE)
-
-
-async def _after(before: list[asyncio.Task[None]], dispatch: Dispatch) -> None:
-    if before:
-        await asyncio.wait(before)
-    await dispatch.run()
 
 
 def _clock(last: datetime | None) -> Clock:

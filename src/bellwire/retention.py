@@ -36,6 +36,7 @@ class Retention:
             await self._clock.sleep(_PAUSE)
 
     async def _round(self) -> None:
+        await self._ledger.forget_passed(self._clock.now() - self._keep)
         stripped = 0
         while some := await self._ledger.strip_contents(self._clock.now() - self._keep):
             stripped += some

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
+import structlog
+
 from bellwire import __version__
+from bellwire.crosscheck import Records, cross_check
 from bellwire.errors import LedgerError
-from bellwire.ledger import auditing, reading
-from bellwire.model import SourceState
-from bellwire.web.view import MAX_STORIES
+from bellwire.insight import Insight
+from bellwire.ledger import reading
+from bellwire.ledger.letters import answer_of
+from bellwire.ledger.troubles import read_troubles
+from bellwire.model import AccountKey, SourceState
+from bellwire.web.view import MAX_STORIES, InsightView, SilenceView
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from sqlalchemy import Connection
 
-    from bellwire.config.schema import AccountConfig
+    from bellwire.config.schema import AccountConfig, Config
     from bellwire.dispatch import Dispatch
     from bellwire.ledger.ledger import Ledger
     from bellwire.metrics import Metrics
-    from bellwire.model import DeliveryState
+    from bellwire.model import ChannelKey, DeliveryState
+    from bellwire.ports import Channel, Inbox
+    from bellwire.records import ChannelPolicy, LetterOrder, Letters
     from bellwire.sources.source import Source
+    from bellwire.upkeep import Upkeep
 
 Answer = dict[str, Any]
+
+log = structlog.get_logger(__name__)
 
 STUCK_AFTER = 15.0
 """Seconds without a turn, though there is work, after which a part makes no progress."""
@@ -49,6 +64,56 @@ class Daemon(Protocol):
         """What is counted."""
         ...
 
+    @property
+    def tellers(self) -> list[Dispatch]:
+        """What tells of troubles, a channel each."""
+        ...
+
+    @property
+    def inboxes(self) -> list[tuple[AccountConfig, Inbox]]:
+        """The accounts that are not paused, each with its inbox at its vendor."""
+        ...
+
+    @property
+    def ended(self) -> list[str]:
+        """What should run and does not, or makes no progress, a sentence each."""
+        ...
+
+    @property
+    def config(self) -> Config:
+        """The configuration that is in force."""
+        ...
+
+    @property
+    def built(self) -> Mapping[ChannelKey, Channel]:
+        """Every channel of the configuration."""
+        ...
+
+    @property
+    def unread(self) -> Mapping[str, int | None]:
+        """How many notifications each account's vendor last said are unread there, by the account's name."""
+        ...
+
+    @property
+    def reload_failure(self) -> str | None:
+        """Why the last reload failed; None if it did not."""
+        ...
+
+    @property
+    def reloaded_at(self) -> datetime | None:
+        """When the last reload ended; None if there was none."""
+        ...
+
+    @property
+    def receivers(self) -> Mapping[str, tuple[ChannelPolicy, ...]]:
+        """Every receiver of the configuration, with its channels."""
+        ...
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What looks after the daemon itself."""
+        ...
+
     async def reload(self) -> None:
         """Change to the configuration as it is now; ConfigError if it cannot be used."""
         ...
@@ -61,6 +126,8 @@ class DaemonView:
         self._daemon = daemon
         self._ledger = ledger
         self._auditing = asyncio.Lock()
+        self.silences: SilenceView = ledger.silences
+        self.insight: InsightView = Insight(daemon, ledger)
         self._started_at = ledger.clock.wall()
 
     async def overview(self) -> Answer:
@@ -71,15 +138,21 @@ class DaemonView:
                 "channels": reading.read_channels(connection),
                 "totals": reading.read_totals(connection),
                 "events": reading.read_source_events(connection, _EVENTS),
+                "troubles": read_troubles(connection),
             }
 
         answer = await self._ledger.ask(question)
-        accounts = [self._account(account, source) for account, source in self._daemon.watched]
+        unread = self._daemon.unread
+        accounts = [
+            self._account(account, source) | {"unread": unread.get(account.name)}
+            for account, source in self._daemon.watched
+        ]
         return answer | {
             "now": self._ledger.clock.wall(),
             "started_at": self._started_at,
             "version": __version__,
             "accounts": accounts,
+            "heartbeat": self._daemon.upkeep.pulse(),
         }
 
     async def totals(self) -> dict[str, int]:
@@ -94,14 +167,25 @@ class DaemonView:
         """Return the whole story of each alert that ``reference`` names, the newest first."""
         return await self._ledger.ask(lambda connection: reading.explain(connection, reference, MAX_STORIES))
 
-    async def deliveries(self, state: DeliveryState | None, limit: int) -> list[Answer]:
+    async def deliveries(
+        self, state: DeliveryState | None, limit: int, *, receiver: str | None = None, before: str | None = None
+    ) -> list[Answer]:
         """Return the newest deliveries."""
-        return await self._ledger.ask(lambda connection: reading.list_deliveries(connection, state, limit))
+        return await self._ledger.ask(
+            lambda connection: reading.list_deliveries(connection, state, limit, receiver=receiver, before=before)
+        )
 
-    async def audit(self) -> Answer:
-        """Return the balance. One at a time: each reads the whole ledger."""
+    async def audit(self, *, vendors: bool = False) -> Answer:
+        """Return the balance, held against each vendor's list if asked. One at a time: each reads the whole ledger."""
         async with self._auditing:
-            return await self._ledger.ask(auditing.audit_ledger)
+            balance = await self._daemon.upkeep.auditor.audit()
+            checks = [self._check(account, inbox) for account, inbox in self._daemon.inboxes] if vendors else []
+            return balance | {"vendors": await asyncio.gather(*checks)}
+
+    async def _check(self, account: AccountConfig, inbox: Inbox) -> Answer:
+        key, ledger = AccountKey(name=account.name, base_url=account.base_url), self._ledger
+        records = Records(known=lambda ids: ledger.recorded(key, ids), whole_until=lambda: ledger.whole_until(key))
+        return await cross_check(account.name, inbox, records)
 
     async def readiness(self) -> list[str]:
         """Return why Bellwire is not ready, a sentence each."""
@@ -115,15 +199,42 @@ class DaemonView:
 
     def stuck(self) -> list[str]:
         """Return what makes no progress though it has work, a sentence each."""
+        parts = [("dispatch to", each) for each in self._daemon.dispatchers]
+        parts += [("telling of troubles to", each) for each in self._daemon.tellers]
         return [
-            f"dispatch to {each.key} has made no progress for {seconds:.0f} s"
-            for each in self._daemon.dispatchers
+            f"{what} {each.key} has made no progress for {seconds:.0f} s"
+            for what, each in parts
             if (seconds := each.stuck_for()) > STUCK_AFTER
-        ]
+        ] + self._daemon.ended
 
-    async def reload(self) -> None:
-        """Change to the configuration as it is now; ConfigError if it cannot be used."""
-        await self._daemon.reload()
+    async def stalled(self) -> list[str]:
+        """Return all that keeps Bellwire from its work but vendors and receivers: what the heartbeat falls silent for."""
+        return await self._ledger_troubles() + self.stuck()
+
+    async def replay(self, order: LetterOrder) -> Answer:
+        """Send again what the order names: to its own channels, or those of the receiver that it names."""
+        letters = await self._ledger.letters.replay(order, self._daemon.receivers)
+        return _told("deliveries_replayed", order, letters)
+
+    async def abandon(self, order: LetterOrder) -> Answer:
+        """Give up what the order names."""
+        return _told("deliveries_abandoned", order, await self._ledger.letters.abandon(order))
+
+    async def reload(self, who: str) -> None:
+        """Change to the configuration as it is now; ConfigError if it cannot be used. Either way it is kept who asked."""
+        outcome = "failed"
+        try:
+            await self._daemon.reload()
+            outcome = "in force"
+        finally:
+            log.info("reload_asked", by=who, outcome=outcome)
+            await self._note(who, outcome)
+
+    async def _note(self, who: str, outcome: str) -> None:
+        """Keep it, unless the ledger cannot be written now: a reload may be what mends that."""
+        with contextlib.suppress(TimeoutError, LedgerError):
+            async with asyncio.timeout(_LEDGER_PATIENCE):
+                await self._ledger.note_action(who, "reload_asked", {"outcome": outcome})
 
     async def progressing(self) -> bool:
         """Return whether ledger and dispatch still move: what the service manager's watchdog is fed by.
@@ -160,3 +271,10 @@ class DaemonView:
             "missed": status.missed,
             "lag": self._daemon.metrics.lag(account.name) if status.last_item_at else None,
         }
+
+
+def _told(event: str, order: LetterOrder, letters: Letters) -> Answer:
+    answer = answer_of(letters)
+    if letters.letters and not order.dry:
+        log.info(event, by=order.who, deliveries=len(letters.letters), alerts=answer["alerts"], to=order.to)
+    return answer

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bellwire.demo.receivers.http import Reply, WebhookReceiver
 from harness import API, USER, Daemon, an_account, eventually, to_pager, unread, upstream_ids
+from ledger_lock import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from bellwire.reference.serve import ReferenceServer
@@ -123,18 +121,6 @@ async def test_a_paused_receiver_keeps_what_waits_for_it(
         await daemon.start()
         await pager.wait_for(2)
         assert set(upstream_ids(pager.messages)) == set(emitted)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep the daemon from writing, as a full disk would."""
-    connection = sqlite3.connect(folder / "ledger.db", isolation_level=None)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
-    finally:
-        connection.close()
 
 
 async def test_a_ledger_that_cannot_write_stops_everything_but_loses_nothing(

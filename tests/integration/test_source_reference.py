@@ -75,6 +75,13 @@ class Records:
     async def note_changes(self, account: AccountKey, changes: Sequence[StatusChange]) -> None:
         del account, changes
 
+    async def in_flight(self, account: AccountKey) -> set[str]:
+        assert account.name
+        return set()
+
+    async def read_upstream(self, account: AccountKey, upstream_ids: Sequence[str], found_by: str) -> int:
+        raise AssertionError((account, upstream_ids, found_by))
+
     async def until(self, account: str, count: int) -> list[str]:
         while len(self.got.get(account, [])) < count:
             self._changed.clear()

@@ -89,6 +89,28 @@ async def test_the_verdict_is_a_warning_while_something_is_dead_or_broken() -> N
     assert said["lines"] == ["pager/webhook takes nothing at the moment", "2 deliveries are dead"]
 
 
+async def test_the_verdict_names_troubles_those_that_nobody_could_be_told_of_and_a_silent_heartbeat() -> None:
+    trouble = {
+        "kind": "account_silent",
+        "text": "account vision is silent",
+        "began_at": NOW,
+        "ended_at": None,
+        "untold": 0,
+    }
+    over = trouble | {"kind": "reload_failed", "ended_at": NOW, "untold": 2}
+    heartbeat = {"last_success_at": None, "failing": "HTTP 500", "withheld": None}
+    view = FakeView(troubles=[trouble, over], heartbeat=heartbeat)
+    said = present.verdict(await view.overview(), [])
+    assert (said["tone"], said["lines"]) == (
+        "warn",
+        [
+            "account vision is silent, since 2026-11-22 10:00 UTC",
+            "2 of the messages about this could not be sent to meta_receiver yet",
+            "the heartbeat is silent: HTTP 500",
+        ],
+    )
+
+
 async def test_the_verdict_is_good_otherwise() -> None:
     view = FakeView(channels=[a_channel()], counts={"alerts.in_flight": 1200})
     said = present.verdict(await view.overview(), [])

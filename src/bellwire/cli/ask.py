@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import secrets
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
@@ -17,6 +20,7 @@ from bellwire.errors import BellwireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from typing import TypeVar
 
     from sqlalchemy import Connection
@@ -26,11 +30,16 @@ if TYPE_CHECKING:
     A = TypeVar("A")
 
 _TO_CONNECT = 1.0  # seconds; it is this machine
-_TO_ANSWER = 30.0  # seconds; an audit of a large ledger takes some
+_TO_ANSWER = 30.0  # seconds
+_TO_AUDIT = 360.0  # seconds: it reads all of the ledger, and vendors' lists
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
+_TO_SEARCH = 60.0  # seconds
 _STORIES = 20
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _OK, _NOT_FOUND, _AMBIGUOUS = 200, 404, 409
+_ANOTHER = "another program has the port of web.listen"
+_MORE = re.compile(r'<(/api/[^<>\s]*)>; rel="next"')
+_LONGEST_PROOF = 4096  # bytes of an answer that is no Bellwire's
 
 Answer = dict[str, Any]
 
@@ -38,8 +47,8 @@ Answer = dict[str, Any]
 class Bellwire(Protocol):
     """What may be asked."""
 
-    def alerts(self, limit: int, before: str | None) -> list[Answer]:
-        """Return the newest alerts."""
+    def alerts(self, wanted: Wanted) -> list[Answer]:
+        """Return the newest alerts that are like this."""
         ...
 
     def explain(self, reference: str) -> list[Answer]:
@@ -50,9 +59,21 @@ class Bellwire(Protocol):
         """Return the newest deliveries."""
         ...
 
-    def audit(self) -> Answer:
-        """Return the balance."""
+    def audit(self, *, vendors: bool) -> Answer:
+        """Return the balance; ``vendors``: held against each vendor's list of unread notifications, too."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which alerts are asked for. ``matchers`` are texts that can be read."""
+
+    limit: int
+    before: str | None = None
+    matchers: tuple[str, ...] = ()
+    state: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class NoAnswerError(BellwireError):
@@ -64,7 +85,7 @@ def ask(config: Config, url: str, question: Callable[[Bellwire], A]) -> A:
     try:
         return question(Daemon(config.web))
     except NoAnswerError:
-        return question(File(url))
+        return question(File(config, url))
 
 
 class Daemon:
@@ -72,10 +93,18 @@ class Daemon:
 
     def __init__(self, web: WebConfig) -> None:
         self._web = web
+        self.more: str | None = None
+        """Where the last answer says that there is more; None if that was all."""
 
-    def alerts(self, limit: int, before: str | None) -> list[Answer]:
-        """Return the newest alerts."""
-        return self._list("alerts", limit=limit, before=before)
+    def alerts(self, wanted: Wanted) -> list[Answer]:
+        """Return the newest alerts that are like this, however far back they are."""
+        times = {name: at.isoformat() for name in ("since", "until") if (at := getattr(wanted, name))}
+        asked: dict[str, Any] = {"match": wanted.matchers, "state": wanted.state, "limit": wanted.limit} | times
+        found = self._list("alerts", **asked, before=wanted.before)
+        while self.more and len(found) < wanted.limit:  # it had looked for long enough, not to the end
+            path = self.more
+            found += _expected(*self._get(path))
+        return found[: wanted.limit]
 
     def explain(self, reference: str) -> list[Answer]:
         """Return the story, or the candidates."""
@@ -88,25 +117,48 @@ class Daemon:
         """Return the newest deliveries."""
         return self._list("deliveries", state=state, limit=limit)
 
-    def audit(self) -> Answer:
+    def audit(self, *, vendors: bool) -> Answer:
         """Return the balance."""
-        answer: Answer = _expected(*self._get("/api/v1/audit"))
+        path = f"/api/v1/audit?vendors={str(vendors).lower()}"
+        answer: Answer = _expected(*self._get(path, _TO_AUDIT))
         return answer
+
+    def post(self, path: str, body: Answer) -> tuple[int, Any]:
+        """Ask for a change; return the status and the answer. Raises `NoAnswerError`, which may be after the change."""
+        return self._call("POST", path, _TO_ANSWER, json.dumps(body))
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Return the status and the answer. Raises `NoAnswerError`."""
+        return self._get(path)
+
+    def delete(self, path: str) -> tuple[int, Any]:
+        """Ask that something be ended; return the status and the answer. Raises `NoAnswerError`, as `post` does."""
+        return self._call("DELETE", path, _TO_ANSWER, None)
 
     def _list(self, what: str, **parameters: Any) -> list[Answer]:
         given = {name: value for name, value in parameters.items() if value is not None}
-        return list(_expected(*self._get(f"/api/v1/{what}?{urlencode(given)}")))
+        return list(_expected(*self._get(f"/api/v1/{what}?{urlencode(given, doseq=True)}")))
 
-    def _get(self, path: str) -> tuple[int, Any]:
+    def _get(self, path: str, patience: float = _TO_ANSWER) -> tuple[int, Any]:
+        return self._call("GET", path, patience, None)
+
+    def _call(self, method: str, path: str, patience: float, body: str | None) -> tuple[int, Any]:
         connection = self._connect()
         try:
             headers = {"Accept": "application/json", "Host": "localhost"}
+            if body is not None:
+                headers["Content-Type"] = "application/json"
             if token := self._web.token or self._web.read_token:
+                if self._web.tls_config is None:  # else its certificate has proved the same
+                    _demand_proof(connection, token.get_secret_value())
                 headers["Authorization"] = f"Bearer {token.get_secret_value()}"
-            connection.request("GET", path, headers=headers)
+            connection.sock.settimeout(patience)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             if response.getheader("Server") != "bellwire":
-                raise NoAnswerError("another program has the port of web.listen")  # noqa: EM101, TRY003 - caught by ask
+                raise NoAnswerError(_ANOTHER)
+            link = _MORE.match(response.getheader("Link", ""))
+            self.more = link[1] if link else None
             return response.status, json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
             msg = f"the daemon does not answer ({type(error).__name__})"
@@ -132,8 +184,9 @@ class Daemon:
             raise NoAnswerError(msg) from None
         if not genuine:
             connection.close()
-            raise NoAnswerError("another program has the port of web.listen")  # noqa: EM101, TRY003 - caught by ask
+            raise NoAnswerError(_ANOTHER)
         connection.sock.settimeout(_TO_ANSWER)
+        connection.auto_open = 0  # a connection that was lost is not made anew: another may answer there by then
         return connection
 
     def _address(self) -> tuple[str, int]:
@@ -147,14 +200,25 @@ class Daemon:
 class File:
     """The ledger's file, opened so that nothing can be written."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, config: Config, url: str) -> None:
+        self._config = config
         self._url = url
 
-    def alerts(self, limit: int, before: str | None) -> list[Answer]:
-        """Return the newest alerts."""
-        from bellwire.ledger.reading import recent_alerts  # noqa: PLC0415 - only if no daemon answers
+    def alerts(self, wanted: Wanted) -> list[Answer]:
+        """Return the newest alerts that are like this."""
+        from bellwire.ledger.searching import Search, search_alerts  # noqa: PLC0415 - only if no daemon answers
+        from bellwire.model import AlertState  # noqa: PLC0415 - as above
+        from bellwire.routing.matcher_parser import parse_matchers  # noqa: PLC0415 - as above
 
-        found: list[Answer] = self._ask(lambda connection: recent_alerts(connection, limit, before))
+        search = Search(
+            matchers=tuple(one for text in wanted.matchers for one in parse_matchers(text)),
+            state=AlertState(wanted.state) if wanted.state else None,
+            since=wanted.since,
+            until=wanted.until,
+            before=wanted.before,
+            limit=wanted.limit,
+        )
+        found: list[Answer] = self._ask(lambda connection: search_alerts(connection, search, _TO_SEARCH)["alerts"])
         return found
 
     def explain(self, reference: str) -> list[Answer]:
@@ -173,12 +237,16 @@ class File:
         found: list[Answer] = self._ask(lambda connection: list_deliveries(connection, wanted, limit))
         return found
 
-    def audit(self) -> Answer:
+    def audit(self, *, vendors: bool) -> Answer:
         """Return the balance."""
         from bellwire.ledger.auditing import audit_ledger  # noqa: PLC0415 - as above
 
         balance: Answer = self._ask(audit_ledger)
-        return balance
+        if not vendors:
+            return balance | {"vendors": []}
+        from bellwire.cli.vendors import check_vendors  # noqa: PLC0415 - as above
+
+        return balance | {"vendors": check_vendors(self._config, self._url)}
 
     def _ask(self, question: Callable[[Connection], Any]) -> Any:
         import orjson  # noqa: PLC0415 - as above
@@ -191,6 +259,20 @@ class File:
             return orjson.loads(orjson.dumps(answer(engine, question), option=orjson.OPT_UTC_Z))
         finally:
             engine.dispose()
+
+
+def _demand_proof(connection: http.client.HTTPConnection, token: str) -> None:
+    """Have the other side show that it knows ``token``, before this connection tells it. Raises `NoAnswerError`."""
+    from bellwire.web.proof import HEADER, PATH, is_proof, proof  # noqa: PLC0415 - only where a token is told
+
+    challenge = secrets.token_hex(32)
+    connection.request("GET", PATH, headers={"Host": "localhost", HEADER: challenge})
+    client, server = connection.sock.getsockname(), connection.sock.getpeername()
+    given = connection.getresponse().read(_LONGEST_PROOF).decode("ascii", "replace").split()
+    expected = proof(token, challenge, client[:2], server[:2])
+    hung_up = connection.sock is None
+    if hung_up or not any(is_proof(each, expected) for each in given):
+        raise NoAnswerError(_ANOTHER)
 
 
 def _expected(status: int, answer: Any) -> Any:

@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from bellwire.cli.printing import answer_to, ask_options, channel, fail, moment, plain, print_json, say, state
+from bellwire.cli.routing_text import outcome, steps, suppressor
 
 Answer = dict[str, Any]
+
+_WAITS = {"window": "held until its window opens,", "digest": "collected for the digest of"}
 
 
 @click.command("explain")
@@ -21,7 +24,16 @@ def explain(alert: str, option: str | None, as_json: bool) -> None:  # noqa: FBT
 
     ALERT is its id, as messages and pages show it, or the id that its vendor gave it. Exits 1 if there is none, or if
     several accounts have one of that id.
+
+    With - it is an alert that never came, on standard input as JSON: {"labels": {...}, "title": "..."}, with account,
+    api, type, severity, message, payload and received_at where they matter. What would become of it is told by the
+    configuration, and by the silences and shadows of the ledger if there is one.
     """
+    if alert == "-":
+        from bellwire.cli.explain_sample import explain_sample  # noqa: PLC0415 - only if asked for
+
+        explain_sample(option, as_json=as_json)
+        return
     found = answer_to(option, lambda bellwire: bellwire.explain(alert))
     if as_json:
         print_json(found)
@@ -59,6 +71,8 @@ def _tell(story: Answer) -> None:
 def _tell_itself(story: Answer) -> None:
     say(click.style(plain(story["title"] or "(no title)"), bold=True))
     say(f"  {state(story['severity'])}, {state(story['state'], story['state'].replace('_', ' '))}")
+    if by := suppressor(story["suppressed"] or "", story["suppressed_by"]):
+        say(f"  {by}")
     _fact("id", story["id"])
     _fact("account", f"{story['account']} ({story['api']})")
     _fact("type", story["type"])
@@ -79,41 +93,35 @@ def _tell_routing(story: Answer) -> None:
     if not routing:
         say("  how it was routed is no longer kept")
         return
-    for step in routing["steps"]:
-        say(f"  {_step(step)}")
-    if routing["suppressed"]:
-        say(f"  nothing was to be sent: {routing['suppressed'].replace('_', ' ')}")
-    for each in routing["destinations"]:
-        group = f", in group {plain(each['group_key'])}" if each["group_key"] else ""
-        say(f"  so it goes to {plain(each['receiver'])} by {each['route']}{group}")
-    for error in routing["errors"]:
-        say(click.style(f"  a rule failed: {plain(error)}", fg="red"))
-
-
-def _step(step: Answer) -> str:
-    note = f" ({plain(step['note'])})" if step["note"] else ""
-    if step["matched"]:
-        receiver = f" -> {plain(step['receiver'])}" if step["receiver"] else ""
-        return f"{click.style('yes', fg='green')}  {step['route']}{receiver}{note}"
-    why = "" if step["failed"] is None else f": {plain(step['failed'])} saw {_quoted(step['saw'])}"
-    return f"no   {step['route']}{why}{note}"
-
-
-def _quoted(saw: str | None) -> str:
-    return f'"{plain(saw or "")}"'
+    for line in (*steps(routing), *outcome(routing, came_to_it=story["suppressed_by"] is None)):
+        say(f"  {line}")
+    for each in story["obligations"]:
+        if each["state"] == "suppressed":
+            by = f" of {plain(each['detail'])}" if each["detail"] else ""
+            say(f"  {channel(each)} gets nothing of it: {plain((each['reason'] or '').replace('_', ' '))}{by}")
+        elif each["state"] == "open" and each["detail"]:
+            say(f"  {channel(each)} waits: it may be a repeat of {plain(each['detail'])}")
 
 
 def _tell_delivery(delivery: Answer) -> None:
     doubt = ", in doubt" if delivery["in_doubt"] else ""
     part = f", part {delivery['part']} of {delivery['parts']}" if delivery["parts"] > 1 else ""
     reason = f", {plain(delivery['reason'])}" if delivery["reason"] else ""
-    due = f", due {moment(delivery['due_at'])}" if delivery["state"] == "pending" else ""
-    say(f"  {channel(delivery)}  {state(delivery['state'])}{doubt}{reason}{part}{due}  {delivery['id']}")
+    origin = f", {plain(delivery['kind'])} for {plain(delivery['origin'])}" if delivery["origin"] else ""
+    due = f", {_due(delivery)}" if delivery["state"] == "pending" else ""
+    say(f"  {channel(delivery)}  {state(delivery['state'])}{doubt}{reason}{origin}{part}{due}  {delivery['id']}")
     for each in delivery["tries"]:
         detail = " ".join(plain(part) for part in (each["reason"], each["detail"]) if part)
         say(
             f"    {each['n']}  {moment(each['started_at'])}  {_took(each)}  {state(each['outcome'])}  {detail}".rstrip()
         )
+
+
+def _due(delivery: Answer) -> str:
+    waits_for = delivery.get("waits_for")
+    if waits_for == "repeat":
+        return "sent only if the alert that it repeats is not"
+    return f"{_WAITS.get(waits_for or '', 'due')} {moment(delivery['due_at'])}"
 
 
 def _took(attempt: Answer) -> str:

@@ -6,11 +6,14 @@ A traceback is logged as places, never with the text of the error or the values 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
 import structlog
+
+from bellwire.cli.folding import Folding
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -19,17 +22,23 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 _DEEPEST = 12  # places of a traceback
 
 
-def configure_logs(log_format: str, level: str) -> None:
-    """Send Bellwire's events, and other libraries' warnings, to standard error."""
+def configure_logs(log_format: str, level: str) -> Folding:
+    """Send Bellwire's events, and other libraries' warnings, to standard error.
+
+    Returns what counts faults that repeat: flush it now and then, and at the end.
+    """
     renderer: Any = structlog.processors.JSONRenderer()
     if log_format == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
+    output = structlog.PrintLogger(sys.stderr)
+    folding = Folding(lambda event: output.msg(renderer(output, str(event.get("level")), event)))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _places,
+            folding,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -38,6 +47,7 @@ def configure_logs(log_format: str, level: str) -> None:
     )
     logging.basicConfig(handlers=[_Foreign()], level=logging.WARNING, force=True)
     logging.captureWarnings(capture=True)  # else they are lines of another kind among ours
+    return folding
 
 
 class _Foreign(logging.Handler):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from bellwire.cli.errors import configured
+from bellwire.cli.progress import patience
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,8 @@ def answer_to(option: str | None, question: Callable[[Bellwire], A]) -> A:
     from bellwire.errors import BellwireError  # noqa: PLC0415
 
     try:
-        return ask(config, url, question)
+        with patience("asking"):
+            return ask(config, url, question)
     except BellwireError as error:
         fail(str(error))
 

@@ -16,11 +16,13 @@ import click
 import structlog
 
 from bellwire.cli.errors import configured, reread
+from bellwire.cli.folding import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from bellwire.app import App
+    from bellwire.cli.folding import Folding
     from bellwire.cli.notify import ServiceManager
     from bellwire.config.schema import Config
 
@@ -42,16 +44,32 @@ def run(option: str | None, dry: bool) -> None:  # noqa: FBT001 - click's way
     from bellwire.cli.logs import configure_logs  # noqa: PLC0415 - nothing is logged before the configuration is good
     from bellwire.errors import BellwireError  # noqa: PLC0415
 
-    configure_logs(config.global_.log_format, config.global_.log_level)
+    folding = configure_logs(config.global_.log_format, config.global_.log_level)
     try:
         with (
             _throwaway_ledger() if dry else nullcontext(url) as ledger_url,
             asyncio.Runner(loop_factory=_loop()) as runner,
         ):
-            runner.run(_serve(config, ledger_url, lambda: reread(option), dry=dry))
+            runner.run(_counting(folding, _serve(config, ledger_url, lambda: reread(option), dry=dry)))
     except BellwireError as error:
         click.echo(f"bellwire: {error}", err=True)
         sys.exit(1)
+
+
+async def _counting(folding: Folding, work: Coroutine[None, None, None]) -> None:
+    """Do ``work``; meanwhile, and at its end, have the log say how often its faults repeated."""
+
+    async def flush() -> None:
+        while True:
+            await asyncio.sleep(WINDOW)
+            folding.flush()
+
+    flushing = asyncio.create_task(flush(), name="log counts")
+    try:
+        await work
+    finally:
+        flushing.cancel()
+        folding.flush(everything=True)
 
 
 async def _serve(config: Config, url: str, reread: Callable[[], Config], *, dry: bool) -> None:

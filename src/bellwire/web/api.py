@@ -10,18 +10,28 @@ from fastapi.security import HTTPBearer
 from bellwire.model import DeliveryState
 from bellwire.web import schemas
 from bellwire.web.answers import Json, problem
+from bellwire.web.api_alerts import Limit, alerts_router
+from bellwire.web.api_deliveries import deliveries_router
+from bellwire.web.api_insight import insight_router
+from bellwire.web.api_silences import silences_router
+from bellwire.web.standing import series_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bellwire.web.lasthour import LastHour
     from bellwire.web.view import View
 
-MAX_LISTED = 1000
-
-Limit = Annotated[int, Query(ge=1, le=MAX_LISTED, description="How many at most.")]
-Before = Annotated[str | None, Query(max_length=26, description="An alert's id: only older ones are returned.")]
+Before = Annotated[str | None, Query(max_length=26, description="A delivery's id: only older ones are returned.")]
+Receiver = Annotated[str | None, Query(max_length=1024, description="Only deliveries to this receiver.")]
 Reference = Annotated[str, Path(max_length=1024, description="An alert's id, or its vendor's.")]
 Standing = Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")]
+Vendors = Annotated[bool, Query(description="Hold it against each vendor's list of unread notifications, too.")]
 
 _ALWAYS: dict[int | str, dict[str, Any]] = {
+    413: {"model": schemas.Problem, "description": "The request is too large."},
+    429: {"model": schemas.Problem, "description": "Too many requests: `Retry-After` says when to ask again."},
     421: {"model": schemas.Problem, "description": "The host name is not Bellwire's."},
     503: {"model": schemas.Problem, "description": "The ledger cannot be read."},
 }
@@ -30,8 +40,8 @@ _GUARDED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def api_router(view: View, *, guarded: bool) -> APIRouter:
-    """Return the routes; ``guarded`` if a token is asked for."""
+def api_router(view: View, hour: LastHour, wall: Callable[[], datetime], *, guarded: bool) -> APIRouter:
+    """Return the routes; ``wall`` tells the time, ``guarded`` if a token is asked for."""
     router = APIRouter(
         prefix="/api/v1",
         dependencies=[Depends(HTTPBearer(auto_error=False))] if guarded else [],  # for the document: `visitors` asks
@@ -44,12 +54,10 @@ def api_router(view: View, *, guarded: bool) -> APIRouter:
         """Tell how things stand now: readiness, accounts, channels, totals."""
         overview = await view.overview()
         reasons = await view.readiness()
-        return Json(overview | {"ready": not reasons, "reasons": reasons})
+        paced = [channel | hour.pace(channel["receiver"], series_of(channel)) for channel in overview["channels"]]
+        return Json(overview | {"ready": not reasons, "reasons": reasons, "channels": paced})
 
-    @router.get("/alerts", response_model=list[schemas.Alert], tags=["alerts"])
-    async def alerts(limit: Limit = 50, before: Before = None) -> Json:
-        """List the newest alerts, and where each went. The last one's id as `before` brings the page after it."""
-        return Json(await view.recent_alerts(limit, before))
+    router.include_router(alerts_router(view, wall))
 
     @router.get(
         "/alerts/{reference:path}",
@@ -68,15 +76,20 @@ def api_router(view: View, *, guarded: bool) -> APIRouter:
         return Json(stories[0]) if len(stories) == 1 else Json(_ambiguity(stories), 409)
 
     @router.get("/deliveries", response_model=list[schemas.Delivery], tags=["deliveries"])
-    async def deliveries(state: Standing = None, limit: Limit = 50) -> Json:
-        """List the newest deliveries."""
-        return Json(await view.deliveries(state, limit))
+    async def deliveries(
+        state: Standing = None, limit: Limit = 50, receiver: Receiver = None, before: Before = None
+    ) -> Json:
+        """List the newest deliveries. The last one's id as `before` brings the page after it."""
+        return Json(await view.deliveries(state, limit, receiver=receiver, before=before))
 
     @router.get("/audit", response_model=schemas.Audit, tags=["status"])
-    async def audit() -> Json:
+    async def audit(vendors: Vendors = False) -> Json:  # noqa: FBT002 - FastAPI's way
         """Add up the ledger: every alert ever received is in exactly one state. Reads the whole ledger."""
-        return Json(await view.audit())
+        return Json(await view.audit(vendors=vendors))
 
+    router.include_router(deliveries_router(view))
+    router.include_router(insight_router(view, hour, wall))
+    router.include_router(silences_router(view.silences))
     return router
 
 

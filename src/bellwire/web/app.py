@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,17 @@ from bellwire import __version__
 from bellwire.clock import SystemClock
 from bellwire.config.values import host_port, is_loopback
 from bellwire.web.api import api_router
+from bellwire.web.bounds import Bounds
 from bellwire.web.docs import docs_router
 from bellwire.web.door import Door
 from bellwire.web.gauges import Gauges
 from bellwire.web.guard import Failures, Headers, Hosts, host_name
 from bellwire.web.health import health_router
+from bellwire.web.lasthour import LastHour, keep
 from bellwire.web.login import login_router
-from bellwire.web.pages import Pages, pages_router
+from bellwire.web.pages import pages_router
+from bellwire.web.pages.desk import Desk
+from bellwire.web.proving import proof_router
 from bellwire.web.visitors import Visitors
 
 if TYPE_CHECKING:
@@ -36,22 +41,26 @@ def create_web(view: View, metrics: Metrics, config: WebConfig) -> FastAPI:
     """Return the application that shows ``view``."""
     door = Door(config.token, config.read_token, SystemClock().wall)
     gauges = Gauges(view, metrics)
-    pages = Pages(view, guarded=not door.open)
+    desk, hour = Desk(guarded=not door.open), LastHour()
+    wall = SystemClock().wall
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await gauges.close()
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        keeper = asyncio.create_task(keep(hour, view, wall), name="last hour")
+        try:
+            yield
+        finally:
+            keeper.cancel()
 
     app = FastAPI(
         title="Bellwire",
         version=__version__,
         description=_DESCRIPTION,
-        lifespan=lifespan,
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere: see `docs`
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        lifespan=running,
         # No variable of the environment may have it send anything anywhere.
         telemetry={
             "tracing": False,
@@ -62,13 +71,16 @@ def create_web(view: View, metrics: Metrics, config: WebConfig) -> FastAPI:
         },
     )
     app.include_router(health_router(view, metrics, gauges))
-    app.include_router(api_router(view, guarded=not door.open))
-    app.include_router(docs_router(app, pages))
-    app.include_router(login_router(pages, door, secure=_by_https(config)))
-    app.include_router(pages_router(pages, view))
+    app.include_router(proof_router(config))
+    app.include_router(api_router(view, hour, wall, guarded=not door.open))
+    app.include_router(docs_router(app, desk))
+    app.include_router(login_router(desk, door, secure=_by_https(config)))
+    app.include_router(pages_router(desk, view, hour, wall))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
     # The last one added stands outermost.
+    app.state.live = desk.live
     app.add_middleware(Visitors, door=door)
+    app.add_middleware(Bounds)
     if names := _host_names(config):
         app.add_middleware(Hosts, names=names)
     app.add_middleware(Failures)

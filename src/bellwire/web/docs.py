@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the annotation
 
 from bellwire.web.answers import Json
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from bellwire.web.pages import Pages
+    from bellwire.web.pages.desk import Desk
 
 
-def docs_router(app: FastAPI, pages: Pages) -> APIRouter:
+def docs_router(app: FastAPI, desk: Desk) -> APIRouter:
     """Return the routes of the OpenAPI document and of the page that shows it."""
     router = APIRouter(include_in_schema=False)
 
@@ -26,10 +27,17 @@ def docs_router(app: FastAPI, pages: Pages) -> APIRouter:
         return Json(app.openapi())
 
     @router.get("/api/docs")
-    async def page() -> Response:
+    async def page(request: Request) -> Response:
         schema = app.openapi()
         shapes = sorted(schema["components"]["schemas"].items())
-        return pages.page("docs.html", schema=schema, operations=list(_operations(schema)), shapes=shapes, kind=kind)
+        return desk.page(
+            "docs.html",
+            request=request,
+            schema=schema,
+            operations=list(_operations(schema)),
+            shapes=shapes,
+            kind=kind,
+        )
 
     return router
 

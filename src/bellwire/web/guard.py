@@ -24,15 +24,18 @@ if TYPE_CHECKING:
 _PROMISES = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with less, our own forms could not say where they are from
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "server": "bellwire",
 }
+
+_MAY_DIFFER = frozenset({"content-security-policy", "x-frame-options"})
+"""A mail that is shown within a page has promises of its own: it may look as it likes, and do nothing."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +55,9 @@ class Headers:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_PROMISES)
+                for name, promise in _PROMISES.items():
+                    if name not in _MAY_DIFFER or name not in headers:
+                        headers[name] = promise
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 

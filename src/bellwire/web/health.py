@@ -10,6 +10,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from bellwire.errors import BellwireError
 from bellwire.web.answers import Json
+from bellwire.web.foreign import is_foreign
+from bellwire.web.visitors import who_asks
 
 if TYPE_CHECKING:
     from bellwire.metrics import Metrics
@@ -36,10 +38,10 @@ def health_router(view: View, metrics: Metrics, gauges: Gauges) -> APIRouter:
 
     @router.post("/-/reload")
     async def reload(request: Request) -> Response:
-        if _is_foreign(request):
+        if is_foreign(request.headers):
             return PlainTextResponse("Another site's page may not ask for this.\n", 403)
         try:
-            await view.reload()
+            await view.reload(who_asks(request))
         except BellwireError as error:
             return PlainTextResponse(f"The configuration was not changed:\n{error}\n", 500)
         return PlainTextResponse("OK\n")
@@ -50,10 +52,3 @@ def health_router(view: View, metrics: Metrics, gauges: Gauges) -> APIRouter:
         return Response(metrics.expose(), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return router
-
-
-def _is_foreign(request: Request) -> bool:
-    """Return whether a browser sent this from another site's page. Programs send neither header."""
-    origin = request.headers.get("origin")
-    same = origin is None or origin.partition("://")[2] == request.headers.get("host")
-    return not same or request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}

@@ -14,20 +14,20 @@ from bellwire.web.visitors import COOKIE
 
 if TYPE_CHECKING:
     from bellwire.web.door import Door
-    from bellwire.web.pages import Pages
+    from bellwire.web.pages.desk import Desk
 
 _MAX_FORM = 8192  # bytes
 
 log = structlog.get_logger(__name__)
 
 
-def login_router(pages: Pages, door: Door, *, secure: bool) -> APIRouter:
+def login_router(desk: Desk, door: Door, *, secure: bool) -> APIRouter:
     """Return the routes; ``secure`` if browsers come by https."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/login")
     async def form(request: Request) -> Response:
-        return pages.page("login.html", next=_local(request.query_params.get("next")), wrong=False)
+        return desk.page("login.html", next=_local(request.query_params.get("next")), wrong=False)
 
     @router.post("/login")
     async def login(request: Request) -> Response:
@@ -36,7 +36,7 @@ def login_router(pages: Pages, door: Door, *, secure: bool) -> APIRouter:
         client = request.client.host if request.client else None
         if role is None:
             log.warning("login_refused", client=client)
-            return pages.page("login.html", 401, next=_local(fields.get("next")), wrong=True)
+            return desk.page("login.html", 401, next=_local(fields.get("next")), wrong=True)
         log.info("login", client=client, role=role.value)
         answer = RedirectResponse(_local(fields.get("next")), 303)
         cookie = door.cookie(role)

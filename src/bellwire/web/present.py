@@ -18,6 +18,7 @@ from bellwire.model import (
     Severity,
     SourceState,
     Suppression,
+    TroubleKind,
 )
 
 # A tone is a colour and a glyph, never alone: the word stands beside it.
@@ -38,6 +39,8 @@ _TONES: dict[str, str] = {
     DeliveryState.PENDING: "busy",
     DeliveryState.SENDING: "busy",
     DeliveryState.MERGED: "idle",
+    DeliveryState.REPLAYED: "idle",
+    DeliveryState.SUPPRESSED: "idle",
     MarkState.CONFIRMED: "good",
     MarkState.FAILED: "bad",
     Severity.INFO.text: "idle",
@@ -54,7 +57,18 @@ _WHY_NOT = {
     Suppression.DROPPED: "dropped by a rule",
     Suppression.CATCH_UP: "left out by the catch-up policy",
     Suppression.BEFORE_FIRST_START: "there before the first start",
+    Suppression.INHIBITED: "inhibited by another alert",
+    Suppression.REPEAT: "a repeat of one that was sent",
+    Suppression.MUTED: "its time window was closed",
 }
+_SAID_ELSEWHERE = frozenset({TroubleKind.CHANNEL_BROKEN, TroubleKind.DELIVERIES_DEAD})
+_WAITS = {
+    "window": "held until its window opens:",
+    "digest": "collected for the digest of",
+    "repeat": "waits for what becomes of one like it",
+}
+_MACROS = frozenset({"chip", "severity", "channel", "labels", "heads", "fault", "live", "went", "steps", "action"})
+_MACROS |= {"alert_rows", "account_rows"}
 _TIME = Markup('<time datetime="{}" title="{}">{}</time>')
 NOTHING = "\N{EN DASH}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -71,16 +85,21 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters |= {
+        "rough": rough,
         "moment": moment,
         "exact": exact,
         "span": span,
         "tone": tone,
         "glyph": lambda value: _GLYPHS[tone(value)],
         "words": words,
+        "waits": lambda reason: _WAITS.get(reason, "due"),
         "why_not": lambda reason: _WHY_NOT.get(reason, words(reason)),
         "web_link": web_link,
         "number": lambda value: f"{value:,}",
     }
+    # for blocks too, which are rendered without the page around them
+    macros = made.get_template("parts.html").module
+    made.globals |= {name: getattr(macros, name) for name in _MACROS}
     return made
 
 
@@ -111,6 +130,14 @@ def span(seconds: float | None) -> str:
     if seconds < _DAY:
         return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
     return f"{seconds // _DAY:.0f} d {seconds % _DAY // _HOUR:.0f} h"
+
+
+def rough(seconds: float) -> str:
+    """Return a length of time to come in one unit: it is read once, and not counted down."""
+    for length, unit in ((_DAY, "days"), (_HOUR, "hours"), (_MINUTE, "minutes")):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return "a minute" if seconds >= _MINUTE else "less than a minute"
 
 
 def tone(value: object) -> str:
@@ -150,7 +177,25 @@ def _worries(overview: dict[str, Any]) -> list[str]:
         if channel["broken_since"]
     ]
     dead = overview["totals"].get("deliveries.dead", 0)
+    there = [each for each in overview["troubles"] if each["ended_at"] is None]
+    broken += [_trouble(each) for each in there if each["kind"] not in _SAID_ELSEWHERE]
+    broken += _untold(overview["troubles"])
+    broken += _heartbeat(overview["heartbeat"])
     return broken + ([f"{dead:,} {'delivery is' if dead == 1 else 'deliveries are'} dead"] if dead else [])
+
+
+def _trouble(trouble: dict[str, Any]) -> str:
+    return f"{trouble['text']}, since {trouble['began_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _untold(troubles: list[dict[str, Any]]) -> list[str]:
+    waiting = sum(trouble["untold"] for trouble in troubles)
+    return [f"{waiting:,} of the messages about this could not be sent to meta_receiver yet"] if waiting else []
+
+
+def _heartbeat(heartbeat: dict[str, Any] | None) -> list[str]:
+    why = heartbeat and (heartbeat["withheld"] or heartbeat["failing"])
+    return [f"the heartbeat is silent: {why}"] if why else []
 
 
 def channel_name(channel: dict[str, Any]) -> str:

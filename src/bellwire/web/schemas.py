@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bellwire.model import (
     AlertState,
@@ -16,6 +16,7 @@ from bellwire.model import (
     ObligationState,
     SourceState,
     Suppression,
+    TroubleKind,
     Via,
 )
 
@@ -36,6 +37,7 @@ class Account(BaseModel):
     reconnects: int
     missed: int = Field(description="Alerts that the stream should have brought.")
     lag: float | None = Field(description="Seconds from the vendor's creation of the newest alert to its record here.")
+    unread: int | None = Field(description="How many the vendor last said are unread there.")
 
 
 class Channel(BaseModel):
@@ -50,6 +52,9 @@ class Channel(BaseModel):
     broken_since: datetime | None = Field(description="The breaker is open since then.")
     blocked_until: datetime | None
     last_error: str | None
+    dead: int
+    rate: float | None = Field(description="Messages confirmed a minute, over the last five.")
+    latency: float | None = Field(description="Their mean time from the vendor's creation, in seconds.")
 
 
 class SourceEvent(BaseModel):
@@ -59,6 +64,27 @@ class SourceEvent(BaseModel):
     at: datetime
     kind: str
     detail: dict[str, str | int]
+
+
+class Trouble(BaseModel):
+    """Something that is wrong with Bellwire itself, or with what it depends on; ``untold`` messages of it still wait."""
+
+    kind: TroubleKind
+    subject: str
+    text: str
+    detail: str
+    number: int
+    began_at: datetime
+    ended_at: datetime | None
+    untold: int
+
+
+class Heartbeat(BaseModel):
+    """How the heartbeat goes: why its last call failed, or was not made."""
+
+    last_success_at: datetime | None
+    failing: str | None
+    withheld: str | None
 
 
 class Status(BaseModel):
@@ -73,6 +99,8 @@ class Status(BaseModel):
     channels: list[Channel]
     totals: dict[str, int]
     events: list[SourceEvent]
+    troubles: list[Trouble]
+    heartbeat: Heartbeat | None
 
 
 class Obligation(BaseModel):
@@ -83,6 +111,7 @@ class Obligation(BaseModel):
     name: str
     state: ObligationState
     reason: str | None
+    detail: str | None = Field(description="By what: a silence's id, or that of the alert of which it is a repeat.")
     delivery_id: str
 
 
@@ -138,6 +167,8 @@ class Destination(BaseModel):
     receiver: str
     route: str
     group_key: str
+    group_labels: dict[str, str] = {}
+    digest: str | None = None
 
 
 class Routing(BaseModel):
@@ -171,6 +202,7 @@ class Delivery(BaseModel):
     state: DeliveryState
     in_doubt: bool
     group_key: str
+    origin: str | None = Field(description="The delivery that it stands for: as a fallback, or as a replay.")
     part: int
     parts: int
     attempts: int
@@ -178,6 +210,10 @@ class Delivery(BaseModel):
     due_at: datetime | None
     finished_at: datetime | None
     reason: str | None
+    waits_for: Literal["window", "digest", "repeat"] | None = Field(
+        description="What it waits for before it is due: a window, a digest's time, what becomes of one like it."
+    )
+    suppressed: int = Field(description="How many repeats it speaks for.")
 
 
 class TriedDelivery(Delivery):
@@ -194,14 +230,88 @@ class AlertEvent(BaseModel):
     detail: object
 
 
+class Suppressor(BaseModel):
+    """What suppressed an alert; of what is forgotten only the id is known."""
+
+    kind: Literal["silence", "alert"]
+    id: str
+    author: str | None = Field(description="Who made the silence.")
+    comment: str | None = Field(description="Why.")
+    title: str | None = Field(description="The alert's, where one casts its shadow or came first.")
+
+
 class Story(AlertBase):
     """All that happened to one alert."""
 
+    suppressed_by: Suppressor | None
     message: str | None
     mark_read: MarkPolicy
     routing: Routing
     deliveries: list[TriedDelivery]
     events: list[AlertEvent]
+
+
+class Abandonment(BaseModel):
+    """Dead deliveries that are to be given up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    deliveries: list[str] = Field(min_length=1, max_length=1000, description="Their ids.")
+    by: str = Field(default="", max_length=200, description="Who asks for it: kept with what was done.")
+    dry_run: bool = Field(default=False, description="Only say what would be done.")
+
+
+class Replay(BaseModel):
+    """Deliveries that are to be sent again: those named, or all that are dead, as far as the rest narrows it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    deliveries: list[str] = Field(
+        default=[], max_length=1000, description="Their ids. One that was sent may be named, too."
+    )
+    dead: bool = Field(default=False, description="All that are dead, 200 at a time.")
+    receiver: str | None = Field(default=None, description="Of the dead ones, those of this receiver.")
+    since: str | None = Field(
+        default=None, description="Of the dead ones, those that died within this time, such as 2h."
+    )
+    next: str | None = Field(default=None, description="The `next` of the answer before this one, of the same order.")
+    to: str | None = Field(default=None, description="A receiver that gets them instead.")
+    by: str = Field(default="", max_length=200, description="Who asks for it: kept with what was done.")
+    dry_run: bool = Field(default=False, description="Only say what would be done.")
+
+
+class ReplayDelivery(BaseModel):
+    """A new delivery that stands for an old one."""
+
+    id: str | None = Field(description="None where nothing was done yet.")
+    receiver: str
+    channel: str
+    name: str
+    alerts: int
+
+
+class Letter(BaseModel):
+    """A delivery that was replayed or given up, or would be."""
+
+    id: str
+    receiver: str
+    channel: str
+    name: str
+    reason: str | None = Field(description="Why it was dead.")
+    alerts: int
+    replays: list[ReplayDelivery]
+
+
+class Letters(BaseModel):
+    """What was done about dead letters, or would be."""
+
+    deliveries: list[Letter]
+    alerts: int = Field(description="All of these deliveries' alerts, each counted once.")
+    skipped: int = Field(
+        description="Dead ones of channels that are in the configuration no more: `to` says who gets them."
+    )
+    next: str | None = Field(description="There are more: ask again with this.")
+    dry_run: bool
 
 
 class Flaw(BaseModel):
@@ -210,6 +320,17 @@ class Flaw(BaseModel):
     fault: str
     alerts: int
     examples: list[str]
+
+
+class VendorCheck(BaseModel):
+    """An account's list of unread notifications, held against the ledger; ``error`` says why it could not be read whole."""
+
+    account: str
+    unread: int
+    coming: int
+    missing: int
+    examples: list[str]
+    error: str | None
 
 
 class Audit(BaseModel):
@@ -221,6 +342,7 @@ class Audit(BaseModel):
     read_marks: dict[MarkState, int]
     unaccounted: int
     faults: list[Flaw]
+    vendors: list[VendorCheck]
 
 
 class Candidate(BaseModel):
@@ -242,3 +364,48 @@ class Ambiguity(Problem):
     """Which alerts a reference may mean."""
 
     candidates: list[Candidate]
+
+
+class Silence(BaseModel):
+    """What someone does not want to hear of for a while."""
+
+    id: str
+    state: Literal["pending", "active", "expired"]
+    matchers: list[str]
+    starts_at: datetime
+    ends_at: datetime
+    author: str
+    comment: str
+    created_at: datetime
+    expired_by: str | None = Field(description="Who ended it before its time.")
+
+
+class Silenced(BaseModel):
+    """An alert that a silence would meet."""
+
+    id: str
+    account: str
+    severity: SeverityText
+    title: str
+    state: AlertState
+    received_at: datetime
+
+
+class NewId(BaseModel):
+    """What was made."""
+
+    id: str
+
+
+class Expired(BaseModel):
+    """What ending a silence found."""
+
+    id: str
+    outcome: Literal["expired", "ended_before"]
+
+
+class BadMatcher(Problem):
+    """Which matcher cannot be read, and where, if it is a matcher that is wrong."""
+
+    matcher: str | None = None
+    offset: int | None = Field(default=None, description="In characters from 0 within the matcher.")

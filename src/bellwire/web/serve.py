@@ -64,6 +64,7 @@ class WebServer:
     async def stop(self) -> None:
         """Close what is open, giving requests under way a second."""
         if self._server and self._task:
+            self._app.state.live.close()
             self._server.leave()
             await asyncio.wait({self._task})
             self._server = self._task = None

@@ -11,8 +11,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from bellwire.web.answers import problem
 from bellwire.web.door import Role
+from bellwire.web.proof import PATH
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from bellwire.web.door import Door
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 COOKIE = "bellwire"
 ROLE = "bellwire.role"  # in the scope of a request
 
-_OPEN_PATHS = frozenset({"/-/healthy", "/-/ready", "/login"})
+_OPEN_PATHS = frozenset({"/-/healthy", "/-/ready", "/login", PATH})
 _OPEN_FOLDER = "/static/"
 _LOOKING = frozenset({"GET", "HEAD"})
 
@@ -52,6 +54,18 @@ class Visitors:
             return self._door.role_of_token(token.strip())
         cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         return self._door.role_of_cookie(cookie)
+
+
+def role_of(request: Request) -> Role:
+    """Return what whoever sent this may do."""
+    role: Role = request.scope.get(ROLE, Role.READER)
+    return role
+
+
+def who_asks(request: Request) -> str:
+    """Return who this is, as it is kept with what people do: by what they came in, and from where."""
+    came = "a token" if "authorization" in request.headers else "the page" if "cookie" in request.headers else "HTTP"
+    return f"{came}, from {request.client.host if request.client else 'elsewhere'}"
 
 
 def _is_open(path: str) -> bool:

@@ -1,0 +1,1 @@
+"""From an Alertmanager configuration to ours: what can be taken over, and a comment for each thing that cannot."""

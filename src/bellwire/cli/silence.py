@@ -1,0 +1,170 @@
+"""``bellwire silence``: what nobody wants to hear of for a while."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from bellwire.cli.errors import configured
+from bellwire.cli.printing import ask_options, fail, moment, plain, print_json, print_table, say
+from bellwire.config.duration import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bellwire.cli.silence_book import SilenceBook
+
+A = TypeVar("A")
+
+_HEADER = ("ID", "STATE", "STARTS (UTC)", "ENDS (UTC)", "AUTHOR", "MATCHERS", "COMMENT")
+_MOST = timedelta(days=3650)
+
+_config = click.option(
+    "--config", "option", metavar="FILE", help="The configuration; else $BELLWIRE_CONFIG, else ./bellwire.yaml."
+)
+
+
+@click.group("silence")
+def silence() -> None:
+    """Add, list and end silences: alerts that one matches are recorded, and not sent."""
+
+
+@silence.command("add")
+@click.argument("matchers", nargs=-1, required=True, metavar="MATCHER...")
+@click.option("--duration", required=True, metavar="TIME", help="How long, such as 1h30m.")
+@click.option("--comment", required=True, metavar="TEXT", help="Why.")
+@click.option("--author", metavar="NAME", help="Who; else whoever is logged in.")
+@click.option("--start", metavar="TIME", help="From when, such as 2026-11-22T10:00; else from now.")
+@_config
+def add(
+    matchers: tuple[str, ...], duration: str, comment: str, author: str | None, start: str | None, option: str | None
+) -> None:
+    """Silence the alerts that every MATCHER matches, and print the silence's id.
+
+    What waits is stopped when its turn comes; what was suppressed is not revived when the silence ends.
+    """
+    from bellwire.records import NewSilence  # noqa: PLC0415 - commands must start fast
+
+    texts = _parsed(matchers)
+    length = _length(duration)
+    config, url = configured(option)
+    now = _now()
+    starts_at = now if start is None else _start(start, config.global_.timezone)
+    if starts_at + length <= now:
+        msg = "--start and --duration: it would have ended already"
+        raise click.UsageError(msg)
+    new = NewSilence(
+        matchers=texts, starts_at=starts_at, ends_at=starts_at + length, author=author or _login(), comment=comment
+    )
+    say(_done(config, url, lambda book: book.add(new)))
+
+
+@silence.command("list")
+@ask_options
+@click.option("--all", "every", is_flag=True, help="Those that have ended, too.")
+def list_(option: str | None, as_json: bool, every: bool) -> None:  # noqa: FBT001 - click's way
+    """List the silences that hold, and those that will."""
+    config, url = configured(option)
+    found = [each for each in _done(config, url, lambda book: book.every()) if every or each["state"] != "expired"]
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(_HEADER, [_row(each) for each in found])
+    else:
+        say("no silences")
+
+
+@silence.command("expire")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--author", metavar="NAME", help="Who ends it; else whoever is logged in.")
+@_config
+def expire(ids: tuple[str, ...], author: str | None, option: str | None) -> None:
+    """End silences now. Exits 1 if there is none of an ID; the others are ended."""
+    config, url = configured(option)
+    who = author or _login()
+    outcomes = _done(config, url, lambda book: [(each, book.expire(each.upper(), who)) for each in ids])
+    for silence_id, outcome in outcomes:
+        if outcome == "unknown":
+            click.echo(
+                f"bellwire: there is no silence {plain(silence_id)}: `bellwire silence list` shows them", err=True
+            )
+        elif outcome == "ended_before":
+            say(f"{plain(silence_id)} had ended before")
+    if any(outcome == "unknown" for _, outcome in outcomes):
+        sys.exit(1)
+
+
+def _done(config: Any, url: str, work: Callable[[SilenceBook], A]) -> A:
+    from bellwire.cli.silence_book import with_silences  # noqa: PLC0415 - a bad configuration is said at once
+    from bellwire.errors import BellwireError  # noqa: PLC0415
+
+    try:
+        return with_silences(config, url, work)
+    except BellwireError as error:
+        fail(str(error))
+
+
+def _parsed(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the matchers in their canonical form; exit 2 with a caret under what is wrong."""
+    from bellwire.errors import MatcherError  # noqa: PLC0415 - commands must start fast
+    from bellwire.routing.matcher_parser import parse_matchers  # noqa: PLC0415
+
+    matchers: list[str] = []
+    for text in texts:
+        try:
+            found = parse_matchers(text)
+        except MatcherError as error:
+            msg = f"MATCHER cannot be read:\n  {plain(text)}\n  {' ' * error.offset}^ {error}"
+            raise click.UsageError(msg) from None
+        if not found:
+            msg = f"MATCHER {plain(text)!r} holds none"
+            raise click.UsageError(msg)
+        matchers += map(str, found)
+    return tuple(matchers)
+
+
+def _length(duration: str) -> timedelta:
+    try:
+        length = parse_duration(duration)
+    except ValueError as error:
+        msg = f"--duration: {error}"
+        raise click.UsageError(msg) from None
+    if not timedelta(0) < length <= _MOST:
+        msg = f"--duration: it must be more than nothing, and {_MOST.days} days at most"
+        raise click.UsageError(msg)
+    return length
+
+
+def _start(text: str, zone: str) -> datetime:
+    """Return the time; without an offset it is one of the configuration's time zone."""
+    try:
+        moment_ = datetime.fromisoformat(text)
+    except ValueError:
+        msg = (
+            f"--start: {plain(text)!r} is no time: write it as 2026-11-22T10:00, or with its offset: 2026-11-22T10:00Z"
+        )
+        raise click.UsageError(msg) from None
+    return (moment_ if moment_.tzinfo else moment_.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+
+
+def _now() -> datetime:
+    from bellwire.clock import SystemClock  # noqa: PLC0415 - commands must start fast
+
+    return SystemClock().wall()
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # nobody has this number
+        return "someone"
+
+
+def _row(it: dict[str, Any]) -> list[str]:
+    times = [moment(it["starts_at"]), moment(it["ends_at"])]
+    return [it["id"], it["state"], *times, it["author"], ", ".join(it["matchers"]), it["comment"]]

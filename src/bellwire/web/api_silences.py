@@ -1,0 +1,128 @@
+"""``/api/v1/silences``: what people do not want to hear of for a while."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from bellwire.clock import SystemClock
+from bellwire.config.schema import Duration
+from bellwire.errors import MatcherError
+from bellwire.records import Expiry, NewSilence
+from bellwire.routing.matcher_parser import parse_matchers
+from bellwire.web import schemas
+from bellwire.web.answers import Json, problem
+from bellwire.web.foreign import from_here
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bellwire.routing.matchers import Matcher
+    from bellwire.web.view import SilenceView
+
+_SOMEONE = "someone over HTTP"
+
+MAX_LENGTH = timedelta(days=3650)
+"""Longer than this nobody means."""
+
+Texts = Annotated[list[str], Query(alias="matcher", min_length=1, max_length=100, description="May be given again.")]
+SilenceId = Annotated[str, Path(max_length=26)]
+Who = Annotated[str, Query(min_length=1, max_length=200, description="Who ends it.")]
+
+_BAD: dict[int | str, dict[str, Any]] = {400: {"model": schemas.BadMatcher, "description": "It cannot be understood."}}
+_FORBIDDEN: dict[int | str, dict[str, Any]] = {
+    403: {"model": schemas.Problem, "description": "Another site's page asked, or this token may only look."}
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {
+    404: {"model": schemas.Problem, "description": "There is no such silence."}
+}
+
+
+class SilenceRequest(BaseModel):
+    """A silence that someone wants. All of its matchers must match."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    matchers: list[str] = Field(min_length=1, max_length=100, examples=[['account="vision"', 'severity<"error"']])
+    starts_at: AwareDatetime | None = Field(default=None, description="Now, if it is not given.")
+    ends_at: AwareDatetime | None = Field(default=None, description="Either this or `duration`.")
+    duration: Duration | None = Field(default=None, description="Such as `1h30m`.")
+    author: str = Field(min_length=1, max_length=200)
+    comment: str = Field(min_length=1, max_length=2000)
+
+
+def silences_router(silences: SilenceView) -> APIRouter:
+    """Return the routes, to stand below ``/api/v1``."""
+    router = APIRouter(prefix="/silences", tags=["silences"])
+    wall = SystemClock().wall
+
+    @router.get("", response_model=list[schemas.Silence])
+    async def every() -> Json:
+        """List the newest silences: those that hold, those that will, those that did."""
+        return Json(await silences.every())
+
+    @router.get("/preview", response_model=list[schemas.Silenced], responses=_BAD)
+    async def preview(texts: Texts) -> Json:
+        """Tell which alerts in flight, and which of the newest others, a silence with these matchers would meet."""
+        matchers = _parsed(texts)
+        return matchers if isinstance(matchers, Json) else Json(await silences.preview(matchers))
+
+    @router.post(
+        "",
+        status_code=201,
+        response_model=schemas.NewId,
+        responses=_BAD | _FORBIDDEN,
+        dependencies=[Depends(from_here)],
+    )
+    async def add(wanted: SilenceRequest) -> Json:
+        """Silence what matches from now on, and what waits when it is next claimed."""
+        new = _silence(wanted, wall())
+        return new if isinstance(new, Json) else Json({"id": await silences.add(new)}, 201)
+
+    @router.delete(
+        "/{silence_id}",
+        response_model=schemas.Expired,
+        responses=_FORBIDDEN | _UNKNOWN,
+        dependencies=[Depends(from_here)],
+    )
+    async def expire(silence_id: SilenceId, who: Who = _SOMEONE) -> Json:
+        """End a silence now. What it suppressed stays so."""
+        outcome = await silences.expire(silence_id, who)
+        if outcome is Expiry.UNKNOWN:
+            return problem(404, "there is no such silence")
+        return Json({"id": silence_id, "outcome": outcome})
+
+    return router
+
+
+def _silence(wanted: SilenceRequest, now: datetime) -> NewSilence | Json:
+    matchers = _parsed(wanted.matchers)
+    if isinstance(matchers, Json):
+        return matchers
+    if (wanted.ends_at is None) is (wanted.duration is None):
+        return problem(400, "give either ends_at or duration")
+    starts_at = (wanted.starts_at or now).astimezone(UTC)
+    length = wanted.ends_at - starts_at if wanted.ends_at else wanted.duration
+    if length is None or not timedelta(0) < length <= MAX_LENGTH or starts_at + length <= now:
+        return problem(400, f"it must end after its start and after now, and last {MAX_LENGTH.days} days at most")
+    return NewSilence(
+        matchers=tuple(str(matcher) for matcher in matchers),
+        starts_at=starts_at,
+        ends_at=starts_at + length,
+        author=wanted.author,
+        comment=wanted.comment,
+    )
+
+
+def _parsed(texts: Sequence[str]) -> tuple[Matcher, ...] | Json:
+    """Return the matchers, or an answer that says which of them cannot be read, and where."""
+    matchers: list[Matcher] = []
+    for text in texts:
+        try:
+            matchers += parse_matchers(text)
+        except MatcherError as error:
+            return Json({"detail": str(error), "matcher": text, "offset": error.offset}, 400)
+    return tuple(matchers) if matchers else problem(400, "a silence needs a matcher")

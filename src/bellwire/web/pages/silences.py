@@ -1,0 +1,159 @@
+"""Silences: listed, added once someone has seen what they would meet, ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from fastapi import Depends
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
+from starlette.responses import RedirectResponse, Response
+
+from bellwire.config.duration import parse_duration
+from bellwire.records import Expiry, NewSilence
+from bellwire.web import forms
+from bellwire.web.api_silences import MAX_LENGTH
+from bellwire.web.foreign import from_here
+from bellwire.web.pages.desk import link, may_act
+from bellwire.web.visitors import who_asks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from fastapi import APIRouter
+
+    from bellwire.web.pages.desk import Desk, Values
+    from bellwire.web.view import Answer, View
+
+_FIELDS = ("matchers", "duration", "start", "author", "comment")
+_LONGEST = {"author": 200, "comment": 2000}
+_SHOWN = 50  # alerts that a preview names
+_ENDED = 20  # silences that have ended, in the list
+
+
+def add(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]) -> None:
+    """Add the pages."""
+    _list(router, desk, view, wall)
+    _new(router, desk, view, wall)
+    _end(router, desk, view, wall)
+
+
+def _list(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]) -> None:
+    """Add the list of what is silenced."""
+
+    async def listed(request: Request) -> Values:
+        every = await view.silences.every()
+        standing = [each for each in every if each["state"] != "expired"]
+        query = request.query_params
+        return {
+            "now": wall(),
+            "standing": sorted(standing, key=lambda each: each["ends_at"]),
+            "ended": [each for each in every if each["state"] == "expired"][:_ENDED],
+            "form": {name: query.get(name, "") for name in _FIELDS} | {"duration": query.get("duration", "2h")},
+            "problem": None,
+            "done": query.get("done"),
+        }
+
+    desk.serve(router, "/silences", "silences.html", listed)
+
+
+def _new(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]) -> None:
+    """Add the page that asks about a new silence, and the form that makes it."""
+
+    @router.get("/silences/new")
+    async def preview(request: Request) -> Response:
+        if not may_act(request):
+            return desk.page("forbidden.html", 403, request=request)
+        asked = {name: [request.query_params.get(name, "")] for name in _FIELDS}
+        return await _asked(request, asked)
+
+    @router.post("/silences", dependencies=[Depends(from_here)])
+    async def add_one(request: Request) -> Response:
+        asked = await forms.fields(request)
+        try:
+            new = _silence(asked, wall(), who_asks(request))
+        except forms.Misunderstood:
+            return await _asked(request, asked)
+        await view.silences.add(new)
+        return RedirectResponse(link("/silences", done="added"), 303)
+
+    async def _asked(request: Request, asked: Mapping[str, Sequence[str]]) -> Response:
+        """Ask whether this silence is meant, or say what is wrong with it."""
+        form = {name: forms.one(asked, name) for name in _FIELDS}
+        problem, met, silence = None, [], None
+        try:
+            silence = _silence(asked, wall(), who_asks(request))
+            met = await view.silences.preview(forms.matchers([form["matchers"]]))
+        except forms.Misunderstood as misunderstood:
+            problem = misunderstood.told()
+        values = {"form": form, "problem": problem, "silence": silence, "met": met, "shown": _SHOWN, "now": wall()}
+        return desk.page("silence.html", 422 if problem else 200, request=request, **values)
+
+
+def _end(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]) -> None:
+    """Add the page that asks about the end of a silence, and the form that ends it."""
+
+    @router.get("/silences/{silence_id}/expire")
+    async def ask(request: Request, silence_id: str) -> Response:
+        if not may_act(request):
+            return desk.page("forbidden.html", 403, request=request)
+        found = await _named(view, silence_id)
+        return desk.page("expire.html", 200 if found else 404, request=request, silence=found, now=wall())
+
+    @router.post("/silences/{silence_id}/expire", dependencies=[Depends(from_here)])
+    async def expire(request: Request, silence_id: str) -> Response:
+        outcome = await view.silences.expire(silence_id[:26], who_asks(request))
+        if outcome is Expiry.UNKNOWN:
+            return desk.page("expire.html", 404, request=request, silence=None, now=wall())
+        return RedirectResponse(link("/silences", done=outcome.value), 303)
+
+
+async def _named(view: View, silence_id: str) -> Answer | None:
+    return next((each for each in await view.silences.every() if each["id"] == silence_id), None)
+
+
+def _silence(asked: Mapping[str, Sequence[str]], now: datetime, who: str) -> NewSilence:
+    """Return the silence that someone wants. Raises `Misunderstood`."""
+    matchers = forms.matchers([forms.one(asked, "matchers")])
+    if not matchers:
+        message = "write at least one matcher: a silence of everything is never meant"
+        raise forms.Misunderstood(message)
+    starts_at = _start(forms.one(asked, "start")) or now
+    ends_at = starts_at + _length(forms.one(asked, "duration"))
+    if ends_at <= now:
+        message = "it would have ended already"
+        raise forms.Misunderstood(message)
+    said = {name: forms.one(asked, name)[:most] for name, most in _LONGEST.items()}
+    if not said["comment"]:
+        message = "say why, in a few words: whoever finds it in force will want to know"
+        raise forms.Misunderstood(message)
+    return NewSilence(
+        matchers=tuple(str(one) for one in matchers),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        author=said["author"] or who,
+        comment=said["comment"],
+    )
+
+
+def _start(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        message = "start: write a time such as 2026-11-23T10:00Z"
+        raise forms.Misunderstood(message) from None
+
+
+def _length(text: str) -> timedelta:
+    try:
+        length = parse_duration(text)
+    except ValueError as error:
+        message = f"duration: {error}"
+        raise forms.Misunderstood(message) from None
+    if not timedelta(0) < length <= MAX_LENGTH:
+        message = f"duration: a silence lasts {MAX_LENGTH.days} days at most"
+        raise forms.Misunderstood(message)
+    return length
