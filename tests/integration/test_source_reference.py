@@ -19,6 +19,7 @@ from bellwire.model import SourceState
 from bellwire.records import Position
 from bellwire.reference.serve import ReferenceServer, serving
 from bellwire.reference.settings import ReferenceSettings, User
+from bellwire.reference.traps import USUAL, Trap
 from bellwire.sources.source import Source, Surroundings
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Records:
     async def note(self, account: AccountKey, event: SourceEvent) -> None:
         del account
         self.events.append(event)
+        self._changed.set()
 
     async def note_changes(self, account: AccountKey, changes: Sequence[StatusChange]) -> None:
         del account, changes
@@ -87,6 +89,11 @@ class Records:
             self._changed.clear()
             await self._changed.wait()
         return self.got[account]
+
+    async def until_event(self, kind: str) -> None:
+        while kind not in {event.kind for event in self.events}:
+            self._changed.clear()
+            await self._changed.wait()
 
 
 @pytest.fixture
@@ -202,3 +209,24 @@ async def test_one_accounts_trouble_touches_no_other(server: ReferenceServer, po
         assert await records.until("ann", 3) == expected
         assert denied.status.state is SourceState.UNAUTHORIZED
         assert "wrong" not in str(denied.status)
+
+
+async def test_more_than_a_page_within_one_millisecond_is_stated_though_nothing_is_marked(pool: HttpPool) -> None:
+    users = (User(name="ann", tokens=("ann-token",)),)
+    async with serving(ReferenceSettings(users=users, traps=USUAL | {Trap.OWLMETRY_MILLISECOND_CURSOR})) as server:
+        config = account(
+            server,
+            "ann",
+            api="owlmetry",
+            base_url=server.base_url("owlmetry"),
+            poll={"min_interval": "20ms", "max_interval": "50ms"},
+            audit_interval="1ms",
+        )
+        server.emit("owlmetry", "ann", [{"created_at": "2026-11-22T10:00:00.123456Z"}] * 230)
+        server.emit("owlmetry", "ann", [{"created_at": "2026-11-22T09:00:00Z"}] * 20)
+        records = Records()
+        async with running(config, pool, records):
+            await records.until_event("hidden")
+    assert len(records.got["ann"]) == 220
+    (event,) = [each for each in records.events if each.kind == "hidden"]
+    assert event.detail == {"unread": 30}
