@@ -213,7 +213,7 @@ class Grouping:
     by: tuple[str, ...] = ()
     alone: bool = True
     wait: float = 0.0  # seconds before the first message of a group
-    interval: float = 300.0  # least seconds between two messages of a group
+    interval: float = 0.0  # least seconds between two messages of a group
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,6 +257,7 @@ class Repetition:
 class Destination:
     """A receiver that an alert goes to, by which route, in which group, and when.
 
+    ``place`` is what the route is called in keys, where one is needed and there is no group: it outlives a change of the tree.
     ``digest`` is a crontab expression: what comes is collected until then.
     """
 
@@ -264,6 +265,7 @@ class Destination:
     route: str
     group_key: str = ""  # empty: the alert stands alone
     group_labels: Mapping[str, str] = field(default_factory=dict)
+    place: str = ""
     wait: float = 0.0
     interval: float = 0.0
     muting: Muting | None = None

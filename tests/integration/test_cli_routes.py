@@ -31,6 +31,7 @@ route:
   receiver: ops
   group_by: [account, view_name]
   group_wait: 30s
+  group_interval: 5m
   routes:
     - {matchers: ['severity >= "error"'], receiver: pager, continue: true}
     - matchers: ['team = "vision"', 'type != "boring"']

@@ -39,7 +39,7 @@ def destined(*routes: dict[str, Any], **keys: Any) -> Destination:
 
 def test_a_plain_route_sends_at_once_what_comes() -> None:
     decision = decided()
-    assert decision.destinations == (Destination(receiver="ops", route="route", interval=300.0),)
+    assert decision.destinations == (Destination(receiver="ops", route="route"),)
     assert decision.steps[0].note is None
 
 
@@ -73,7 +73,7 @@ def test_everything_is_inherited_and_may_be_lifted() -> None:
     assert inner.muting == Muting(active=("office",), mute=("night",), hold=True)
     assert inner.repetition is not None
     assert (inner.repetition.within, inner.digest) == (3600.0, "0 8 * * *")
-    assert inner.repetition.key.startswith('route.routes[0].routes[0]:{"title":')
+    assert inner.repetition.key.startswith('{}/{}/{account="vision"}:{"title":')
     assert (bare.muting, bare.repetition, bare.digest) == (None, None, "")
     assert destined({**parent, "routes": [{"muted": "drop"}]}).muting == Muting(active=("office",), mute=("night",))
 
@@ -96,7 +96,7 @@ def test_alerts_are_repeats_if_what_dedupe_by_names_is_equal() -> None:
 def test_account_type_and_title_make_a_repeat_where_nothing_else_is_said() -> None:
     repetition = destined({"suppress_repeats": "90s"}, alert={"title": "t"}).repetition
     assert repetition is not None
-    assert repetition.key == 'route.routes[0]:{"account":"vision","title":"t","type":""}'
+    assert repetition.key == '{}/{}:{"account":"vision","title":"t","type":""}'
     assert repetition.within == 90.0
 
 
@@ -106,12 +106,12 @@ def test_a_digest_is_one_for_its_whole_route_unless_it_groups() -> None:
     assert destined(digest) == Destination(
         receiver="ops",
         route="route.routes[0]",
-        group_key="route.routes[0]:{}",
-        interval=300.0,
+        group_key="{}/{}:{}",
+        interval=0.0,
         digest="0 8 * * mon-fri",
     )
     grouped = destined({**digest, "group_by": ["account"]})
-    assert (grouped.group_key, grouped.group_labels) == ('route.routes[0]:{"account":"vision"}', {"account": "vision"})
+    assert (grouped.group_key, grouped.group_labels) == ('{}/{}:{"account":"vision"}', {"account": "vision"})
     # what the parent says of groups is no contradiction
     assert destined(digest, root={"group_wait": "10s"}).digest == "0 8 * * mon-fri"
 
@@ -191,3 +191,29 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         *((*rule, *rest) for rest in itertools.product(("source_matchers", "target_matchers"), (0,))),
         (*rule, "equal", 0),
     }
+
+
+def test_a_group_stays_the_same_when_routes_are_put_before_its_own() -> None:
+    keys = {"group_by": ["account"], "suppress_repeats": "1h", "dedupe_by": ["account"]}
+    own = {"matchers": ['account = "vision"'], **keys}
+    before = destined(own)
+    after = destined({"matchers": ['account = "other"']}, own)
+    assert (before.route, after.route) == ("route.routes[0]", "route.routes[1]")
+    assert before.group_key == after.group_key
+    assert before.repetition == after.repetition
+
+
+def test_routes_with_other_matchers_have_groups_of_their_own() -> None:
+    first, second = (
+        destined({"matchers": ['account = "vision"', f'title =~ "{title}"'], "group_by": ["account"]})
+        for title in (".+", ".*")
+    )
+    assert first.group_labels == second.group_labels
+    assert first.group_key != second.group_key
+
+
+def test_the_second_of_two_routes_that_look_alike_is_another() -> None:
+    alike = {"matchers": ['account = "vision"'], "group_by": ["account"]}
+    root = compiled({**alike, "continue": True}, alike, {**alike, "receiver": "pager"}).root
+    names = ['{}/{account="vision"}', '{}/{account="vision"}#2', '{}/{account="vision"}']
+    assert [each.identity for each in root.children] == names

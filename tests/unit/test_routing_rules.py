@@ -124,13 +124,13 @@ def test_children_inherit_everything_but_matchers_continue_and_routes() -> None:
     first, second, third = root.children
     (inner,) = first.children
 
-    assert root.grouping == Grouping(by=("account",), alone=False, wait=10.0, interval=300.0)
+    assert root.grouping == Grouping(by=("account",), alone=False, wait=10.0)
     assert (first.receiver, first.grouping, first.continues) == ("ops", root.grouping, True)
     assert (inner.path, inner.receiver, inner.continues) == ("route.routes[0].routes[0]", "ops", False)
     assert inner.grouping == replace(root.grouping, interval=60.0)
     assert [one.text for one in inner.matchers] == ['b="1"']
-    assert second.grouping == Grouping(by=(), alone=True, wait=0.0, interval=300.0)
-    assert third.grouping == Grouping(by=(), alone=False, wait=10.0, interval=300.0)
+    assert second.grouping == Grouping(by=(), alone=True, wait=0.0)
+    assert third.grouping == Grouping(by=(), alone=False, wait=10.0)
 
 
 def test_a_receiver_of_null_drops_and_is_inherited_while_an_absent_one_is_not_null() -> None:
@@ -147,7 +147,7 @@ def test_a_receiver_of_null_drops_and_is_inherited_while_an_absent_one_is_not_nu
 
     assert route(ALERT, root)[1].suppressed is Suppression.DROPPED
     assert route(outage, root)[1].destinations == (
-        Destination(receiver="ops", route="route.routes[1]", interval=300.0),
+        Destination(receiver="ops", route="route.routes[1]"),
     )
 
 

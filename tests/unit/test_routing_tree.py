@@ -60,7 +60,7 @@ def receivers(root: Route, one: Alert) -> list[str]:
 def test_an_alert_that_no_child_takes_goes_to_the_routes_own_receiver() -> None:
     decision = decide(tree(child(0, "a=1", "x")), alert(a="2"))
 
-    assert decision.destinations == (Destination(receiver="ops", route="route", interval=300.0),)
+    assert decision.destinations == (Destination(receiver="ops", route="route"),)
     assert decision.suppressed is None
     assert decision.errors == ()
 

@@ -74,8 +74,9 @@ def _grouping(route: Described) -> str:
     if route["group_by"] == ["..."]:
         return "each alert alone"
     by = ", ".join(map(plain, route["group_by"]))
-    wait = "" if route["group_wait"] == "0s" else f"after {route['group_wait']}, "
-    return f"{f'grouped by {by}' if by else 'all in one group'}: {wait}at most every {route['group_interval']}"
+    pace = [] if route["group_wait"] == "0s" else [f"after {route['group_wait']}"]
+    pace += [] if route["group_interval"] == "0s" else [f"at most every {route['group_interval']}"]
+    return f"{f'grouped by {by}' if by else 'all in one group'}{': ' if pace else ''}{', '.join(pace)}"
 
 
 def _repeats(route: Described) -> str:

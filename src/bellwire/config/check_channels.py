@@ -87,6 +87,11 @@ def _slack(slack: SlackConfig, loc: Loc) -> Iterator[Finding]:
         yield Finding((*loc, "channel"), message)
     if slack.token:
         yield from _found(values.bearer(slack.token.get_secret_value()), (*loc, "token"))
+    if slack.app_token:
+        if slack.api_url and not slack.token:
+            message = "needs a token: what an incoming webhook posts has no buttons; add token_file, or remove it"
+            yield Finding((*loc, "app_token"), message, rests_on=both)
+        yield from _found(values.bearer(slack.app_token.get_secret_value()), (*loc, "app_token"))
     if slack.api_url:
         yield from _found(values.http_url(slack.api_url.get_secret_value()), (*loc, "api_url"))
     yield from _found(values.http_url(slack.base_url, bare=True), (*loc, "base_url"))

@@ -14,7 +14,6 @@ from bellwire.config import schema
 from bellwire.config.check_accounts import APIS
 from bellwire.config.duration import format_duration
 from bellwire.config.key_texts import TEXTS
-from bellwire.config.later import LATER
 from bellwire.config.shape import FILE, Kind, shapes
 
 if TYPE_CHECKING:
@@ -66,8 +65,8 @@ class _Generator(GenerateJsonSchema):
 def _sections(model: type[Section], seen: set[type[Section]]) -> Iterator[type[Section]]:
     seen.add(model)
     yield model
-    for key, shape in shapes(model).items():
-        inner: Shape | None = None if key in LATER.get(model, ()) else shape
+    for shape in shapes(model).values():
+        inner: Shape | None = shape
         while inner:
             if inner.model and inner.model not in seen:
                 yield from _sections(inner.model, seen)
@@ -75,11 +74,9 @@ def _sections(model: type[Section], seen: set[type[Section]]) -> Iterator[type[S
 
 
 def _refine(model: type[Section], made: JsonSchema) -> None:
-    """Leave out what does not work yet, and put in what the loader allows beyond the types."""
+    """Put in what the loader allows beyond the types."""
     properties: JsonSchema = made["properties"]
     required: set[str] = set(made.get("required", ()))
-    for key in LATER.get(model, ()):
-        properties.pop(key, None)
     for key, shape in shapes(model).items():
         if key not in properties:
             continue

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from bellwire.config import schema
 from bellwire.config.files import FileError
-from bellwire.config.later import LATER, NOT_YET
 from bellwire.config.shape import FILE, Kind, names, secret_of, shapes
 
 if TYPE_CHECKING:
@@ -38,9 +37,6 @@ class _Preparation:
 
     def section(self, model: type[Section], data: dict[str, Any], loc: Loc) -> None:
         known = shapes(model)
-        for key in [key for key in data if key in LATER.get(model, ())]:
-            self._document.report((*loc, key), NOT_YET, key=True)
-            del data[key]
         for key in [key for key in data if key not in known]:
             self._strange_key(model, data, loc, key)
         for key, shape in known.items():

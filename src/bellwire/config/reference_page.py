@@ -13,7 +13,6 @@ from bellwire.config import schema
 from bellwire.config.check_accounts import APIS
 from bellwire.config.duration import format_duration
 from bellwire.config.key_texts import TEXTS
-from bellwire.config.later import LATER
 from bellwire.config.schema import Section
 from bellwire.config.shape import FILE, shapes
 
@@ -72,7 +71,7 @@ def _places() -> dict[type[Section], list[str]]:
     def walk(model: type[Section], at: str) -> None:
         for key, shape in shapes(model).items():
             inner, suffix = _inner(shape)
-            if key in LATER.get(model, ()) or inner is None:
+            if inner is None:
                 continue
             place = f"{at}.{key}{suffix}".removeprefix(".")
             first = inner not in places
@@ -108,8 +107,7 @@ def _section(model: type[Section], at: list[str]) -> str:
     lines += ["", "| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         key = field.alias or name
-        if key not in LATER.get(model, ()):
-            lines.append("| " + " | ".join(_row(model, key, field)) + " |")
+        lines.append("| " + " | ".join(_row(model, key, field)) + " |")
     return "\n".join([*lines, ""])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bellwire.config.rule_faults import ALONE, dotted
@@ -9,7 +10,7 @@ from bellwire.config.rule_matchers import gather_matchers
 from bellwire.errors import CrontabError
 from bellwire.model import Grouping, Muting
 from bellwire.routing.crontab import parse_crontab
-from bellwire.routing.tree import Route
+from bellwire.routing.tree import Route, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -42,18 +43,26 @@ class TreeCompiler:
         if config.receiver is None:
             at = "receiver" in config.model_fields_set
             self._faults.add((*loc, "receiver") if at else loc, "the root route must name a receiver")
-        return self._route(loc, config, Route(path="", receiver=None, dedupe_by=tuple(config.dedupe_by)))
+        above = Route(path="", receiver=None, dedupe_by=tuple(config.dedupe_by))
+        return self._route(loc, config, above, Counter())
 
-    def _route(self, loc: Loc, config: RouteConfig, parent: Route) -> Route:
+    def _route(self, loc: Loc, config: RouteConfig, parent: Route, met: Counter[tuple[str, str | None]]) -> Route:
+        """Compile a route and what is under it; ``met`` counts its siblings so far that look the same."""
         given = config.model_fields_set
         if config.receiver is not None:
             loc_there = (*loc, "receiver")
             self._faults.check_known(loc_there, config.receiver, self._receivers, what="receiver", key="receivers")
         within = config.suppress_repeats.total_seconds()
+        receiver = config.receiver if "receiver" in given else parent.receiver
+        matchers = gather_matchers(self._faults, (*loc, "matchers"), config.matchers)
+        identity = identity_of(parent.identity, matchers)
+        met[identity, receiver] += 1
+        number = met[identity, receiver]
         route = Route(
             path=dotted(loc),
-            receiver=config.receiver if "receiver" in given else parent.receiver,
-            matchers=gather_matchers(self._faults, (*loc, "matchers"), config.matchers),
+            identity=identity if number == 1 else f"{identity}#{number}",
+            receiver=receiver,
+            matchers=matchers,
             continues=config.continue_,
             grouping=self._grouping(loc, config, parent.grouping),
             muting=self._muting(loc, config, parent.muting),
@@ -61,7 +70,10 @@ class TreeCompiler:
             dedupe_by=self._dedupe_by(loc, config) if "dedupe_by" in given else parent.dedupe_by,
             digest=self._digest(loc, config) if "digest" in given else parent.digest,
         )
-        children = tuple(self._route((*loc, "routes", at), child, route) for at, child in enumerate(config.routes))
+        below: Counter[tuple[str, str | None]] = Counter()
+        children = tuple(
+            self._route((*loc, "routes", at), child, route, below) for at, child in enumerate(config.routes)
+        )
         return route.with_children(children) if children else route
 
     def _grouping(self, loc: Loc, config: RouteConfig, inherited: Grouping) -> Grouping:

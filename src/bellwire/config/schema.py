@@ -172,7 +172,7 @@ class RouteConfig(Section):
     continue_: bool = Field(default=False, alias="continue")
     group_by: list[str] = ["..."]
     group_wait: Duration = timedelta(0)
-    group_interval: Duration = timedelta(minutes=5)
+    group_interval: Duration = timedelta(0)
     active_time_intervals: list[str] = []
     mute_time_intervals: list[str] = []
     muted: Literal["drop", "hold"] = "drop"

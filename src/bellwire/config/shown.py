@@ -7,8 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import RoundTripRepresenter
 
 if TYPE_CHECKING:
+    from ruamel.yaml.nodes import ScalarNode
+
     from bellwire.config.schema import Config
 
 HIDDEN = "**********"
@@ -24,8 +27,20 @@ def shown(config: Config) -> str:
         if headers := account.get("headers"):
             account["headers"] = {name: HIDDEN if _TELLING.search(name) else headers[name] for name in headers}
     yaml = YAML()
+    yaml.Representer = _Plain
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
     written = io.StringIO()
     yaml.dump(document, written)
     return written.getvalue()
+
+
+class _Plain(RoundTripRepresenter):
+    """Writes out what is nothing on purpose: a route that drops."""
+
+    def represent_none(self, _: None) -> ScalarNode:
+        """Return ``null``."""
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_Plain.add_representer(type(None), _Plain.represent_none)

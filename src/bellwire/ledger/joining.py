@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from bellwire.ledger.grouping import group_ends
+from bellwire.ledger.prepared import Insertion
 from bellwire.ledger.tables import UNFINISHED, alert_contents, channels, deliveries, groups
 from bellwire.ledger.timing import NOT_YET, by_our_clock, is_muted, next_digest, opens_at, stored
 from bellwire.model import DeliveryKind, DeliveryState
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from bellwire.model import AccountKey, Destination, Muting
 
 Row = dict[str, Any]
+
+_DELIVERIES = Insertion(deliveries)
 
 HELD, COLLECTING, REPEATING = "held", "digest", "repeat"
 """What a pending delivery waits for, as its ``reason``: a window, a digest's time, what becomes of one like it."""
@@ -83,7 +86,7 @@ class Joining:
     def write(self) -> None:
         """Write what was begun."""
         if self._begun:
-            self._tx.connection.execute(deliveries.insert(), self._begun)
+            _DELIVERIES.run(self._tx.connection, self._begun)
             self._begun = []
 
     def _catch_up(self, channel_id: int, account: AccountKey) -> str:
@@ -185,4 +188,4 @@ class Joining:
 
 def _place(destination: Destination) -> str:
     """Return the group, or the route of an alert that stands alone: nothing of it is sent at once, so it is one digest."""
-    return destination.group_key or destination.route
+    return destination.group_key or destination.place or destination.route

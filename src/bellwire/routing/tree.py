@@ -7,6 +7,7 @@ only if no other branch names a receiver. An alert goes to a receiver once: the 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,18 +16,21 @@ from bellwire.routing.groups import grouper, keyer
 from bellwire.routing.steps import SAW_LIMIT, Row, Steps, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from bellwire.model import Alert
     from bellwire.routing.matchers import Matcher
     from bellwire.routing.readers import Reader
     from bellwire.routing.regex import Test
 
+_LONGEST_IDENTITY = 100  # characters of one route's matchers
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """A node of the tree, inheritance resolved. ``path`` is its place, such as ``route.routes[0]``.
 
+    ``identity`` is what it stays when others are put before it: the matchers on the way to it (see `identity_of`).
     ``repeats_within`` is in seconds, 0 for all repeats to go out; ``digest`` a crontab expression, empty for none.
     """
 
@@ -40,6 +44,7 @@ class Route:
     dedupe_by: tuple[str, ...] = ()
     digest: str = ""
     children: tuple[Route, ...] = ()
+    identity: str = ""
     _checks: tuple[tuple[str, Reader, Test, str], ...] = field(init=False, repr=False, compare=False)
     _destine: Callable[[Alert], Destination] | None = field(init=False, repr=False, compare=False)
     _note: str | None = field(init=False, repr=False, compare=False)
@@ -56,21 +61,42 @@ class Route:
         return replace(self, children=children)
 
 
+def identity_of(parent: str, matchers: Sequence[Matcher]) -> str:
+    """Return what a route is called in keys that outlive a change of the tree, such as ``{}/{severity="error"}``.
+
+    Long matchers stand there as their fingerprint.
+    """
+    own = ",".join(sorted(one.text for one in matchers))
+    if len(own) > _LONGEST_IDENTITY:
+        own = f"sha256:{hashlib.sha256(own.encode()).hexdigest()[:32]}"
+    return f"{parent}/{{{own}}}" if parent else f"{{{own}}}"
+
+
 def _destiner(route: Route, receiver: str) -> Callable[[Alert], Destination]:
     path, wait, interval = route.path, route.grouping.wait, route.grouping.interval
     muting = _muting(route)
-    plain = Destination(receiver=receiver, route=path, wait=wait, interval=interval, muting=muting, digest=route.digest)
+    plain = Destination(
+        receiver=receiver,
+        route=path,
+        place=route.identity if muting and muting.hold else "",
+        wait=wait,
+        interval=interval,
+        muting=muting,
+        digest=route.digest,
+    )
     destine = _grouped(route, plain)
     if not route.repeats_within:
         return destine
-    key, within = keyer(path, route.dedupe_by), route.repeats_within
+    key, within = keyer(route.identity or path, route.dedupe_by), route.repeats_within
     return lambda alert: replace(destine(alert), repetition=Repetition(key=key(alert), within=within))
 
 
 def _grouped(route: Route, plain: Destination) -> Callable[[Alert], Destination]:
     if route.grouping.alone and not route.digest:
         return lambda _: plain
-    group = grouper(route.path, route.grouping.by)  # a digest of alerts that stand alone is one for the whole route
+    group = grouper(
+        route.identity or route.path, route.grouping.by
+    )  # a digest of alerts that stand alone is one for the whole route
     receiver, path, wait, interval = plain.receiver, plain.route, plain.wait, plain.interval
     muting, digest = plain.muting, plain.digest
 

@@ -13,6 +13,7 @@ from bellwire.config.warnings.labels import check_labels
 from bellwire.config.warnings.meta import check_meta_receiver
 from bellwire.config.warnings.names import check_names
 from bellwire.config.warnings.reach import check_reach
+from bellwire.config.warnings.slack import check_slack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,3 +30,4 @@ def warnings_of(config: Config) -> Iterator[Finding]:
     yield from check_names(config)
     yield from check_inhibition(config)
     yield from check_meta_receiver(config)
+    yield from check_slack(config)
