@@ -15,13 +15,22 @@ class BellwireError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """One thing that is wrong in a configuration file: where, and what to do. ``line`` and ``column`` count from 1."""
+    """One thing that is wrong in a configuration file: where, and what to do. ``line`` and ``column`` count from 1.
+
+    ``excerpt`` is the rule that is wrong, where one is, and ``offset`` how many characters into it.
+    """
 
     file: str
     line: int
     column: int
     path: str
     message: str
+    excerpt: str = ""
+    offset: int = 0
+
+    def shown(self) -> str:
+        """Return what people read: the fault, and below it the rule with a caret under what is wrong."""
+        return f"{self}\n    {self.excerpt}\n    {' ' * self.offset}^" if self.excerpt else str(self)
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: "

@@ -53,6 +53,16 @@ def test_the_faults_of_all_files_go_to_stderr_one_a_line_and_the_exit_code_is_78
     assert third.startswith("none.yaml:1:1: cannot be read (No such file or directory)")
 
 
+def test_a_rule_that_cannot_be_read_is_shown_with_a_caret_and_nothing_else_is(tmp_path: Path) -> None:
+    rules = "route: {receiver: a, routes: [{matchers: ['x > = \"1\"']}]}"
+    secret = "receivers: [{name: a, webhook_configs: [{url: 'http://${NOBODY_SET_THIS}/planted'}]}]"
+    (tmp_path / "bad.yaml").write_text(f"{rules}\n{secret}\n")
+    lines = run("bad.yaml").stderr.splitlines()
+    assert lines[0].startswith("bad.yaml:1:")
+    assert lines[1:3] == ['    x > = "1"', "        ^"]
+    assert not any("planted" in line for line in lines)
+
+
 def test_json_is_one_array_of_objects(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(BAD)
     result = run("--json", "bad.yaml")

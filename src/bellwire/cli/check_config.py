@@ -51,7 +51,7 @@ def check_config(files: tuple[Path, ...], option: str | None, as_json: bool) -> 
 
 def _print(checked: _Checked) -> None:
     for fault in checked.faults:
-        click.echo(str(fault), err=True)
+        click.echo(fault.shown(), err=True)
     if checked.summary:
         click.echo(checked.summary)
     for note in checked.notes:

@@ -19,12 +19,13 @@ from bellwire.config.overrides import override
 from bellwire.config.prepare import prepare
 from bellwire.config.rules import RuleFaults, compile_rules
 from bellwire.config.secrets import Folders
+from bellwire.config.shape import FILE
 from bellwire.config.validate import validate
 from bellwire.config.warnings import warnings_of
 from bellwire.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sized
+    from collections.abc import Collection, Iterator, Mapping, Sized
     from pathlib import Path
 
     from bellwire.config.places import Document, Loc
@@ -36,9 +37,13 @@ _COUNTED = {"matchers", "source_matchers", "target_matchers", "digest"}  # texts
 _TAKES_INTERVALS = {"active_time_intervals", "mute_time_intervals"}
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Return the configuration in ``path``, its variables from ``environ``, its secrets from their files."""
-    return _load(path, environ)[0]
+def load(path: Path, environ: Mapping[str, str], needed: Collection[Loc] | None = None) -> Config:
+    """Return the configuration in ``path``, its variables from ``environ``, its secrets from their files.
+
+    With ``needed`` only these secrets must be there, and no other file beside the configuration: `Config.unread` says what
+    is not. Nothing can be sent then, and no vendor asked.
+    """
+    return _load(path, environ, needed)[0]
 
 
 def examine(path: Path, environ: Mapping[str, str]) -> tuple[Config, tuple[Fault, ...]]:
@@ -48,15 +53,17 @@ def examine(path: Path, environ: Mapping[str, str]) -> tuple[Config, tuple[Fault
     return config, document.error().faults
 
 
-def _load(path: Path, environ: Mapping[str, str]) -> tuple[Config, Document]:
+def _load(path: Path, environ: Mapping[str, str], needed: Collection[Loc] | None = None) -> tuple[Config, Document]:
     document = parse(read_text(path), str(path), environ)
     override(document, environ)
-    prepare(document, Folders.of(path, environ))
+    prepare(document, Folders.of(path, environ), needed)
     config = validate(document)
     if config is not None:
         files, problems = read_templates(config, path.absolute().parent)
         config = config.with_template_files(files)
-        _report(document, chain(check(config), _rules(config), problems or check_templates(config)))
+        config = config.with_unread(tuple(document.unread))
+        found = check(config) if needed is None else (each for each in check(config) if not _of_file(each))
+        _report(document, chain(found, _rules(config), problems or check_templates(config)))
     if document.faults or config is None:
         raise document.error()
     return config, document
@@ -87,6 +94,11 @@ def load_tests(path: Path, environ: Mapping[str, str], config: Config) -> list[R
     return held.tests
 
 
+def _of_file(finding: Finding) -> bool:
+    """Return whether it is about a key or certificate in a file of its own."""
+    return isinstance(key := finding.loc[-1], str) and key.endswith(FILE)
+
+
 def _rules(config: Config) -> Iterator[Finding]:
     try:
         compile_rules(config)
@@ -110,7 +122,8 @@ def _report(document: Document, findings: Iterator[Finding | Fault]) -> None:
         if isinstance(finding, Fault):  # of another file
             document.faults.append(finding)
         elif not any(document.is_broken(loc) for loc in (finding.loc, *finding.rests_on)):
-            document.report(finding.loc, finding.message, offset=finding.offset)
+            quote = bool(_COUNTED.intersection(finding.loc))
+            document.report(finding.loc, finding.message, offset=finding.offset, quote=quote)
 
 
 def read_text(path: Path) -> str:

@@ -50,7 +50,8 @@ class Document:
     ``data`` is what YAML says, and what was replaced since. ``texts`` are scalars as they were written, and
     ``interpolated`` those into which an environment variable went. ``broken`` are places where a fault was reported and
     something stands in for the value, so that nothing more is said about them. ``renamed`` leads from a secret to the
-    key that named its file. Its ``repr`` shows no value.
+    key that named its file. ``unread`` says of secrets that nobody asked for why they cannot be read. Its ``repr`` shows no
+    value.
     """
 
     file: str
@@ -62,9 +63,15 @@ class Document:
     renamed: dict[Loc, Loc] = field(default_factory=dict, repr=False)
     broken: set[Loc] = field(default_factory=set, repr=False)
     faults: list[Fault] = field(default_factory=list)
+    unread: list[Fault] = field(default_factory=list)
 
-    def report(self, loc: Loc, message: str, *, offset: int | None = None, key: bool = False) -> None:
-        """Note a fault of the value at ``loc`` (or of its key), ``offset`` characters into it if that can be told."""
+    def report(
+        self, loc: Loc, message: str, *, offset: int | None = None, key: bool = False, quote: bool = False
+    ) -> None:
+        """Note a fault of the value at ``loc`` (or of its key), ``offset`` characters into it if that can be told.
+
+        ``quote`` shows the value, too: for rules, never for what may hold a secret.
+        """
         loc = self._as_written(loc)
         place = self._place(loc, key=key)
         line, column = place.line, place.column
@@ -72,7 +79,23 @@ class Document:
             before = self.texts.get(loc, "")[:offset] if place.text_line is not None else ""
             line = (place.text_line or line) + before.count("\n")
             column = place.text_column + offset - (before.rfind("\n") + 1)
-        self.faults.append(Fault(file=place.file, line=line, column=column, path=path_text(loc), message=message))
+        excerpt = self.texts.get(loc, "") if quote and offset is not None and loc not in self.interpolated else ""
+        self.faults.append(
+            Fault(
+                file=place.file,
+                line=line,
+                column=column,
+                path=path_text(loc),
+                message=message,
+                excerpt=excerpt if excerpt.isprintable() else "",
+                offset=offset or 0,
+            )
+        )
+
+    def leave_unread(self, loc: Loc, message: str) -> None:
+        """Note why the secret at ``loc`` cannot be read, which is no fault for whoever does not need it."""
+        self.report(loc, message)
+        self.unread.append(self.faults.pop())
 
     def is_broken(self, loc: Loc) -> bool:
         """Return whether the value at ``loc``, or one that holds it, was already reported."""

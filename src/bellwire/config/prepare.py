@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from bellwire.config import schema
 from bellwire.config.files import FileError
+from bellwire.config.places import path_text
 from bellwire.config.shape import FILE, Kind, names, secret_of, shapes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bellwire.config.places import Document, Loc
     from bellwire.config.schema import Section
     from bellwire.config.secrets import Folders
@@ -25,15 +28,20 @@ _NUMBERS_AS_TEXT = {
 }
 
 
-def prepare(document: Document, folders: Folders) -> None:
-    """Make ``document.data`` ready for `Config`."""
-    _Preparation(document, folders).section(schema.Config, document.data, ())
+def prepare(document: Document, folders: Folders, needed: Collection[Loc] | None = None) -> None:
+    """Make ``document.data`` ready for `Config`.
+
+    A secret's file that cannot be read is a fault if the secret is among those ``needed`` (None: all are). Else something
+    stands in for it that no server takes, and `Document.unread` says why.
+    """
+    _Preparation(document, folders, needed).section(schema.Config, document.data, ())
 
 
 class _Preparation:
-    def __init__(self, document: Document, folders: Folders) -> None:
+    def __init__(self, document: Document, folders: Folders, needed: Collection[Loc] | None) -> None:
         self._document = document
         self._folders = folders
+        self._needed = needed
 
     def section(self, model: type[Section], data: dict[str, Any], loc: Loc) -> None:
         known = shapes(model)
@@ -70,6 +78,7 @@ class _Preparation:
 
     def _secret_file(self, model: type[Section], data: dict[str, Any], loc: Loc, secret: str, name: object) -> None:
         place, file_place = (*loc, secret), (*loc, secret + FILE)
+        stand_in, needed = "?", True
         several = shapes(model)[secret].kind is Kind.LIST
         if secret in data:
             self._document.report(file_place, f"stands beside {secret}: keep one of the two", key=True)
@@ -82,13 +91,17 @@ class _Preparation:
                 text = self._folders.read(name)
             except FileError as error:
                 problem = str(error)
+                needed = self._needed is None or place in self._needed
             else:
                 data[secret] = [line.strip() for line in text.splitlines() if line.strip()] if several else text
                 return
-        if not self._document.is_broken(file_place):
+        if not needed:
+            self._document.leave_unread(file_place, problem)
+            stand_in = f"\0{path_text(place)}"  # no header and no address may hold a NUL; and no two are alike
+        elif not self._document.is_broken(file_place):
             self._document.report(file_place, problem)
         self._document.broken.add(place)
-        data[secret] = ["?"] if several else "?"
+        data[secret] = [stand_in] if several else stand_in
 
     def _value(self, shape: Shape, value: object, loc: Loc) -> object:
         if shape.kind is Kind.SECTION and isinstance(value, dict) and shape.model:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr, SecretStr
 
 from bellwire.config.duration import format_duration, parse_duration
+from bellwire.errors import Fault
 from bellwire.model import MarkPolicy, Severity
 from bellwire.templating.stationery import TemplateFile
 
@@ -383,6 +384,7 @@ class Config(Section):
     tests: list[RuleTest] = []
 
     _template_files: tuple[TemplateFile, ...] = PrivateAttr(())
+    _unread: tuple[Fault, ...] = PrivateAttr(())
 
     @property
     def template_files(self) -> tuple[TemplateFile, ...]:
@@ -393,6 +395,17 @@ class Config(Section):
         """Return the configuration with the contents of its template files."""
         copy = self.model_copy()
         copy._template_files = files  # noqa: SLF001 - a copy of this
+        return copy
+
+    @property
+    def unread(self) -> tuple[Fault, ...]:
+        """Why secrets could not be read that were not asked for; with any, nothing can be sent or asked by this."""
+        return self._unread
+
+    def with_unread(self, unread: tuple[Fault, ...]) -> Config:
+        """Return the configuration with what is not read of it."""
+        copy = self.model_copy()
+        copy._unread = unread  # noqa: SLF001 - a copy of this
         return copy
 
 
