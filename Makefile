@@ -14,7 +14,7 @@ candidates := $(PYTHON) $(if $(PYTHON),,python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench pin clean
+.PHONY: help demo test lint bench soak pin clean
 
 help:  ## show this list
 	@awk -F ':.*## +' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,10 @@ bench: $(VENV)/.dev  ## run every benchmark; figures are printed, not judged
 	    echo "== $$script"; $(python) "$$script"; \
 	done
 
+soak: $(VENV)/.dev  ## let everything go wrong at random for MINUTES=10, and start on a million waiting alerts; SEED=1 repeats a run
+	MINUTES=$(or $(MINUTES),10) SEED=$(SEED) BACKLOG=1000000 \
+	    $(python) -m pytest -s tests/e2e/faults/test_soak.py tests/e2e/faults/test_processes.py tests/e2e/faults/test_backlog.py $(ARGS)
+
 # Run it with the oldest Python supported (PYTHON=python3.11), which needs the most.
 pin:  ## write constraints.txt anew from the newest versions that pyproject.toml allows
 	@set -e; new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
@@ -45,6 +49,9 @@ pin:  ## write constraints.txt anew from the newest versions that pyproject.toml
 	echo '# Every package that Bellwire, its tools and its builds are tested with. Written by `make pin`.' > "$$new/pins"; \
 	$$pip freeze --all --exclude-editable --exclude setuptools --exclude wheel >> "$$new/pins"; \
 	cp "$$new/pins" constraints.txt
+
+picture: $(VENV)/.dev  ## take the README's picture of the overview anew: docs/overview.png
+	BELLWIRE_PICTURES=docs $(python) -m pytest -q tests/e2e/test_page.py -k picture
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build dist htmlcov demo .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

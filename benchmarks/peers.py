@@ -87,7 +87,7 @@ async def one_round(
     gc.collect()
     with tempfile.TemporaryDirectory() as name:
         async with system.surroundings(Path(name)), system.running(Path(name), receiver) as process:
-            await asyncio.sleep(1)
+            await asyncio.sleep(4)  # until all is imported that is imported late
             idle = _machine.megabytes(process.pid)
             await steady(system, receiver, 50, 1.0)
             for rate in RATES:

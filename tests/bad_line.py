@@ -86,8 +86,7 @@ class Line:
     def _fill(self) -> None:
         """Take every place of the backlog, so that the kernel answers nobody."""
         for _ in range(3):
-            filler = socket.socket()
-            filler.setblocking(False)  # noqa: FBT003 - the standard library's way
+            filler = _socket()
             with contextlib.suppress(BlockingIOError):
                 filler.connect(("127.0.0.1", self.port))
             self._fillers.append(filler)
@@ -115,83 +114,71 @@ class Line:
             task.add_done_callback(self._serving.discard)
 
     async def _serve(self, client: socket.socket) -> None:
-        if self.spoilt is Spoilt.RESET:
-            _reset(client)
-            return
-        if self.spoilt is Spoilt.HANGS_UP:
-            client.close()
-            return
-        reader, writer = await asyncio.open_connection(sock=client)
         try:
             with contextlib.suppress(OSError):
                 if self.spoilt is Spoilt.BABBLES:
-                    writer.write(b"\x15\x03\x00 what did you say?\r\n\r\n")
-                    await writer.drain()
-                else:
-                    await self._pass_on(reader, writer)
+                    await _send(client, b"\x15\x03\x00 what did you say?\r\n\r\n")
+                elif self.spoilt not in {Spoilt.RESET, Spoilt.HANGS_UP}:
+                    await self._pass_on(client)
         finally:
-            if self.spoilt is Spoilt.LOST:
-                _linger(writer.get_extra_info("socket"))
-            writer.transport.abort()
+            if self.spoilt in {Spoilt.RESET, Spoilt.LOST}:
+                # A linger of 0 seconds: the other side is told of a reset, not of an end.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        request = asyncio.create_task(_copy(reader, back))
-        try:
-            await self._answer(there, writer)
-        finally:
-            request.cancel()
-            await asyncio.gather(request, return_exceptions=True)
-            back.transport.abort()
+    async def _pass_on(self, client: socket.socket) -> None:
+        with _socket() as server:
+            await asyncio.get_running_loop().sock_connect(server, ("127.0.0.1", self._target))
+            request = asyncio.create_task(_copy(client, server))
+            try:
+                await self._answer(server, client)
+            finally:
+                request.cancel()
+                await asyncio.gather(request, return_exceptions=True)
 
-    async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while piece := await there.read(_BUFFER):
+    async def _answer(self, server: socket.socket, client: socket.socket) -> None:
+        while piece := await asyncio.get_running_loop().sock_recv(server, _BUFFER):
             match self.spoilt:
                 case Spoilt.MUTE:
                     continue
                 case Spoilt.LOST:
                     return
                 case Spoilt.HALF:
-                    writer.write(piece[:_STATUS_LINE])
-                    await writer.drain()
+                    await _send(client, piece[:_STATUS_LINE])
                     return
                 case Spoilt.SLOW:
-                    await _drip(piece, writer)
+                    await _drip(client, piece)
                 case _:
-                    writer.write(piece)
-                    await writer.drain()
+                    await _send(client, piece)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _send(there: socket.socket, data: bytes) -> None:
+    await asyncio.get_running_loop().sock_sendall(there, data)
+
+
+async def _copy(client: socket.socket, server: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while piece := await reader.read(_BUFFER):
-            writer.write(piece)
-            await writer.drain()
-        writer.write_eof()
+        while piece := await asyncio.get_running_loop().sock_recv(client, _BUFFER):
+            await _send(server, piece)
+        server.shutdown(socket.SHUT_WR)
 
 
-async def _drip(piece: bytes, writer: asyncio.StreamWriter) -> None:
+async def _drip(client: socket.socket, piece: bytes) -> None:
     nothing = asyncio.Event()
     for place in range(len(piece)):
-        writer.write(piece[place : place + 1])
-        await writer.drain()
+        await _send(client, piece[place : place + 1])
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(nothing.wait(), _DRIP)
 
 
+def _socket() -> socket.socket:
+    made = socket.socket()
+    made.setblocking(False)  # noqa: FBT003 - the standard library's way
+    return made
+
+
 def _bound(port: int) -> socket.socket:
-    bound = socket.socket()
+    bound = _socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(("127.0.0.1", port))
-    bound.setblocking(False)  # noqa: FBT003 - the standard library's way
     return bound
-
-
-def _linger(connected: socket.socket) -> None:
-    # 0 seconds: what was not sent is thrown away, and the other side is told of a reset, not of an end
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def _reset(client: socket.socket) -> None:
-    _linger(client)
-    client.close()

@@ -7,18 +7,20 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from bellwire.ledger.ledger import Ledger
 from fakes import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
     from pathlib import Path
 
 PROGRAMS = {
     "bash": "apt-get install bash",
     "chromium": "apt-get install chromium",
     "curl": "apt-get install curl",
+    "faketime": "apt-get install faketime",
     "make": "apt-get install make",
     "promtool": "apt-get install prometheus",
     "systemd-analyze": "apt-get install systemd",
@@ -101,3 +103,11 @@ async def ledger(ledger_url: str, clock: FakeClock) -> AsyncIterator[Ledger]:
     opened = await Ledger.open(ledger_url, lambda _last: clock)
     yield opened
     await opened.close()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Commands that run in the test's own process set logging up for theirs."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)

@@ -69,6 +69,10 @@ class FakeInbox:
             for stream in self.streams:
                 stream.put(list(items))
 
+    @property
+    def hindrance(self) -> str | None:
+        return self._gate.hindrance
+
     async def ready(self) -> None:
         await self._gate.open()
 

@@ -185,29 +185,44 @@ def some_letters(**values: Any) -> Answer:
         "alerts": 1,
         "skipped": 0,
         "next": None,
+        "misnamed": [],
         "unknown": [],
         "refused": [],
     }
     return every | values
 
 
+@dataclass
 class FakeSilences:
-    """Takes any silence and keeps none: who wants them kept gives a view over a ledger."""
+    """Takes any silence and puts none in force: who wants that gives a view over a ledger."""
+
+    listed: list[Answer] = field(default_factory=list)
+    met: list[Answer] = field(default_factory=list)  # by any silence
+    added: list[NewSilence] = field(default_factory=list)
+    ended: list[tuple[str, str]] = field(default_factory=list)  # which, and by whom
+
+    @staticmethod
+    def a_silence(silence_id: str, **values: Any) -> Answer:
+        every = {"id": silence_id, "state": "active", "matchers": ['account="vision"'], "comment": "being mended"}
+        times = {"starts_at": ago(600), "ends_at": ago(-86_400 * 365), "created_at": ago(600)}
+        return every | times | {"author": "Mia", "expired_by": None} | values
 
     async def every(self) -> list[Answer]:
-        return []
+        return self.listed
 
     async def preview(self, matchers: Sequence[Matcher]) -> list[Answer]:
         del matchers
-        return []
+        return self.met
 
     async def add(self, silence: NewSilence) -> str:
-        del silence
+        self.added.append(silence)
         return f"01JSILENCE{next(_numbers):016}"
 
     async def expire(self, silence_id: str, who: str) -> Expiry:
-        del silence_id, who
-        return Expiry.UNKNOWN
+        if silence_id not in {each["id"] for each in self.listed}:
+            return Expiry.UNKNOWN
+        self.ended.append((silence_id, who))
+        return Expiry.EXPIRED
 
 
 def a_route(path: str = "route", parent: str | None = None, **values: Any) -> Answer:
@@ -306,6 +321,8 @@ class FakeView:
     events: list[Answer] = field(default_factory=list)
     troubles: list[Answer] = field(default_factory=list)
     heartbeat: Answer | None = None
+    slack_apps: list[Answer] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     balance: Answer = field(default_factory=a_balance)
@@ -359,6 +376,8 @@ class FakeView:
             "events": self.events,
             "troubles": self.troubles,
             "heartbeat": self.heartbeat,
+            "slack_apps": self.slack_apps,
+            "notes": self.notes,
         }
 
     async def totals(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from bad_line import Line, Spoilt
 from bellwire.demo.receivers.http import WebhookReceiver
 from bellwire.reference.serve import ReferenceServer, serving
 from bellwire.reference.settings import ReferenceSettings, User
-from harness import API, SIGNING_SECRET, TOKEN, USER, Daemon, an_account, eventually, upstream_ids
+from harness import API, SIGNING_SECRET, TOKEN, USER, Daemon, an_account, eventually
 from oracle import Oracle
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Scene:
 
     async def steady_has_all(self) -> None:
         """Wait until the receiver that nothing is wrong with has everything."""
-        await eventually(lambda: set(self.oracle.wanted) <= set(upstream_ids(self.steady.messages)))
+        await eventually(lambda: STEADY not in self.oracle.missing())
 
 
 def a_webhook(url: str, **values: Any) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class Oracle:
     dropped: list[str] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
     deaths: int = 0  # alerts that are known to have died, and rightly
+    _taken: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _read: Counter[str] = field(default_factory=Counter)  # requests of each receiver that are counted there
 
     def emit(self, count: int) -> None:
         """Let new items come, each tenth one that no rule forwards."""
@@ -88,13 +90,11 @@ class Oracle:
         """Return what each receiver has not taken."""
         found = {}
         for name, receiver in self.receivers.items():
-            taken = {
-                alert["upstream_id"]
-                for request in receiver.messages
-                if request.status == 200
-                for alert in request.json["alerts"]
-            }
-            found[name] = [item for item in self.wanted if item not in taken]
+            for request in receiver.messages[self._read[name] :]:
+                if request.status == 200:
+                    self._taken[name].update(alert["upstream_id"] for alert in request.json["alerts"])
+            self._read[name] = len(receiver.messages)
+            found[name] = [item for item in self.wanted if item not in self._taken[name]]
         if self.slack is not None:
             found["slack"] = self.wanted[len(self.slack.messages) :]  # Slack is told titles, not ids
         return {name: items for name, items in found.items() if items}

@@ -43,6 +43,10 @@ class RenamedInbox:
         self.on_refusal = inbox.on_refusal
         self.ready = inbox.ready
 
+    @property
+    def hindrance(self) -> str | None:
+        return self._inbox.hindrance
+
     async def page(self, cursor: str | None = None) -> Page:
         page = await self._inbox.page(cursor)
         items = tuple(replace(each, upstream_id=self._names.name(each.upstream_id)) for each in page.items)

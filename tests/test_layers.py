@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bellwire"
 
 VOCABULARY = {"model", "records", "errors", "states"}
 SHARED = VOCABULARY | {"config.schema", "config.duration", "ports", "clock", "metrics", "http", "wire", "routing"}
-SHARED |= {"templating", "errands"}
+SHARED |= {"templating", "errands", "outcomes"}
 ADAPTERS = {"apis", "sources", "channels", "ledger", "web"}
 ARROWS = {"intake", "dispatch", "acknowledge", "retention", "auditor", "crosscheck", "standby", "timekeeping"}
 BELOW_APP = SHARED | {"config"} | ADAPTERS | ARROWS
@@ -36,10 +36,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "assembly": BELOW_APP,
     "meta": SHARED | {"config", "dispatch", "ledger"},
     "serving": BELOW_APP | {"assembly"},
+    "buttons": SHARED | {"config", "channels", "ledger", "serving"},
     "upkeep": BELOW_APP | {"assembly", "meta", "serving"},
     "insight": BELOW_APP | {"rehearsal"},
     "view": BELOW_APP | {"insight", "upkeep"},
-    "app": BELOW_APP | {"assembly", "serving", "upkeep", "view"},
+    "app": BELOW_APP | {"assembly", "buttons", "serving", "upkeep", "view"},
     "alertmanager": SHARED | {"config"},
     "rehearsal": BELOW_APP | {"assembly"},
     "reference": {"model"},

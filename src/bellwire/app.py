@@ -9,7 +9,7 @@ import asyncio
 import random
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -28,6 +28,7 @@ from bellwire.assembly import (
     stationery_of,
     still_there,
 )
+from bellwire.buttons.apps import SlackApps
 from bellwire.clock import SystemClock
 from bellwire.errors import BellwireError, LedgerError
 from bellwire.http import HttpPool
@@ -103,6 +104,7 @@ class App:
         self._intake = Intake(ledger, ledger.clock, self.metrics, rulebook_of(config), {}, show=dry)
         self.view = DaemonView(self, ledger)
         self.upkeep = Upkeep(self, ledger, pool, self._means, self.view.stalled)
+        self._slack_apps = SlackApps(ledger, pool, self._means)
 
     @property
     def watched(self) -> list[tuple[AccountConfig, Source]]:
@@ -134,6 +136,11 @@ class App:
     def dispatchers(self) -> list[Dispatch]:
         """What sends, a channel each."""
         return self._services.dispatchers
+
+    @property
+    def slack_apps(self) -> list[dict[str, Any]]:
+        """How the connections of Slack apps stand: ``receivers connected_at error``."""
+        return self._slack_apps.standing()
 
     @property
     def tellers(self) -> list[Dispatch]:
@@ -221,6 +228,7 @@ class App:
             self._watch(account_key, accounts[account_key], inbox)
         ended = self._services.change({} if self._dry else plans, built)
         self.upkeep.change(config, built, dry=self._dry)
+        self._slack_apps.change(config, dry=self._dry)
         self._built = built
         self._leave(self._spawn(self._tidy(ended), "tidy"))
 
@@ -267,6 +275,7 @@ class App:
                 task.cancel()
         self._services.stop()
         self.upkeep.stop()
+        self._slack_apps.stop()
         if leaving := self._leaving | self._services.leaving | self.upkeep.services.leaving:
             _, late = await asyncio.wait(leaving, timeout=SEND_PATIENCE)
             for task in late:

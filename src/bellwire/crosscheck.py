@@ -2,6 +2,8 @@
 
 What was created after the account's source was last known to have missed nothing may still be on its way: it is counted
 apart. Everything else that is unread there and unknown here has been missed.
+
+Someone waits for the answer: an account that cannot be asked now is named at once, and no other is asked for long.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from bellwire.model import Notification, Page
 
 _MOST_PAGES = 10_000
-_MOST_SECONDS = 300.0
+_MOST_SECONDS = 10.0
 _EXAMPLES = 20
 _SKEW = timedelta(minutes=1)  # a vendor's clock may go so much behind ours
 _MOST_UNKNOWN = 10_000  # bounds the memory: a ledger that lacks more is another one
@@ -28,6 +30,11 @@ _MOST_UNKNOWN = 10_000  # bounds the memory: a ledger that lacks more is another
 
 class Listed(Protocol):
     """An account's list at its vendor."""
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why calls wait now; None if they do not."""
+        ...
 
     async def page(self, cursor: str | None = None) -> Page:
         """Fetch a page of unread notifications."""
@@ -49,6 +56,11 @@ class _Findings:
     complete: bool = True
 
 
+def not_asked(account: str, why: str) -> dict[str, Any]:
+    """Return what `cross_check` returns, of an account that is not asked."""
+    return _told(account, _Findings(), 0, (), f"it was not asked: {why}")
+
+
 async def cross_check(account: str, inbox: Listed, records: Records) -> dict[str, Any]:
     """Read the account's whole list and hold it against the ledger.
 
@@ -56,6 +68,8 @@ async def cross_check(account: str, inbox: Listed, records: Records) -> dict[str
     (the vendor's ids of some that are missing) and ``error`` (why the list could not be read, or not to its end; then
     nothing is said of the rest).
     """
+    if why := inbox.hindrance:
+        return not_asked(account, why)
     findings = _Findings()
     error = None
     try:
@@ -71,10 +85,16 @@ async def cross_check(account: str, inbox: Listed, records: Records) -> dict[str
     late = await records.known(list(findings.unknown))  # what came while we read
     unknown = [item for item in findings.unknown.values() if item.upstream_id not in late]
     missing = [item for item in unknown if until is not None and not _is_new(item, until)]
+    return _told(account, findings, len(unknown) - len(missing), missing, error)
+
+
+def _told(
+    account: str, findings: _Findings, coming: int, missing: Sequence[Notification], error: str | None
+) -> dict[str, Any]:
     return {
         "account": account,
         "unread": findings.unread,
-        "coming": len(unknown) - len(missing),
+        "coming": coming,
         "missing": len(missing),
         "examples": [item.upstream_id for item in missing[:_EXAMPLES]],
         "error": error,

@@ -9,15 +9,15 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bellwire.errands import Errands
-from bellwire.errors import DeliveryError, LedgerError, TemplateError, Verdict
+from bellwire.errors import DeliveryError, LedgerError, Verdict
 from bellwire.model import Envelope
-from bellwire.records import Outcome, Start
+from bellwire.outcomes import failure_outcome, no_answer, plain_form, success_outcome, why_plain
+from bellwire.records import Start
 
 if TYPE_CHECKING:
     import random
@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bellwire.metrics import Metrics
-    from bellwire.model import Alert, ChannelKey, Message, Receipt
+    from bellwire.model import ChannelKey, Message
     from bellwire.ports import Channel, Clock, DispatchLedger
-    from bellwire.records import ChannelPolicy, Claim, Claims, Settled
+    from bellwire.records import ChannelPolicy, Claim, Claims, Outcome, Settled
 
 _LEASE_MARGIN = 10.0  # seconds between the end of the longest send and the end of its lease
 _PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again and again
 _TO_GIVE_BACK = 0.5  # seconds
 _LINGER = 0.005  # seconds to wait for more free places
-_PLAIN_LENGTH = 2_000  # characters of a text in the plain form
 
 log = structlog.get_logger(__name__)
 
@@ -212,9 +211,9 @@ class Dispatch:
             # Whatever an alert's text provokes, the alert goes out.
             self._metrics.render_errors.labels(receiver=message.receiver, channel=self._lane.label).inc()
             log.exception("render_failed", delivery=message.delivery_id)
-            told = _told(error)
+            told = why_plain(error)
         own = replace(message, own_form=True, errors=(*message.errors, told))
-        for form, plain in (("own", own), ("plain", _plain(own))):
+        for form, plain in (("own", own), ("plain", plain_form(own))):
             try:
                 return self._lane.channel.render(plain)
             except Exception:
@@ -246,12 +245,18 @@ class Dispatch:
     async def _write_outcomes(self) -> None:
         try:
             while self._outcomes:
+                if self._is_crowded() and not self._stopping:
+                    # They end by the dozen: what is written together costs a fraction, and claims join the same commit.
+                    await self._clock.wait(self._roomy, _LINGER)
                 outcomes, self._outcomes = self._outcomes, []
                 try:
                     settled = await self._ledger.settle(self._lane.policy, outcomes)
                 except LedgerError as error:
                     # The leases will run out and the deliveries be resolved as in doubt.
                     log.error("outcomes_unwritten", channel=str(self.key), outcomes=len(outcomes), error=repr(error))
+                except Exception:
+                    # Those that come after must not wait for ever for their turn.
+                    log.exception("outcomes_unwritten", channel=str(self.key), outcomes=len(outcomes))
                 else:
                     self._count(outcomes, settled)
                     self._errands.start(outcome.delivery_id for outcome in outcomes)
@@ -265,11 +270,11 @@ class Dispatch:
         except DeliveryError as error:
             failure = error
         except TimeoutError:
-            failure = _no_answer()
+            failure = no_answer()
         except asyncio.CancelledError:
             if not self._is_overdue():
                 raise
-            failure = _no_answer()
+            failure = no_answer()
         except Exception as error:
             log.exception("channel_raised", channel=str(policy.key), delivery=envelope.delivery_id)
             failure = DeliveryError(
@@ -277,7 +282,7 @@ class Dispatch:
             )
         else:
             self._errands.keep(envelope.delivery_id, receipt.afterwards)
-            return _success(envelope, receipt)
+            return success_outcome(envelope, receipt)
         chance = self._chance.random()
         return failure_outcome(failure, claim, policy, self._clock.now(), chance)
 
@@ -306,61 +311,3 @@ class Dispatch:
         level = log.error if outcome.dead else log.warning
         fields = {"reason": outcome.reason, "detail": outcome.detail, "delivery": outcome.delivery_id}
         level(event, verdict=str(outcome.verdict), channel=str(self.key), **fields)
-
-
-def _no_answer() -> DeliveryError:
-    return DeliveryError("no answer in time", verdict=Verdict.IN_DOUBT, reason="timeout")
-
-
-def _success(envelope: Envelope, receipt: Receipt) -> Outcome:
-    return Outcome(
-        delivery_id=envelope.delivery_id,
-        attempt=envelope.attempt,
-        detail=receipt.detail,
-        remote=receipt.remote,
-        group=receipt.group,
-    )
-
-
-def failure_outcome(error: DeliveryError, claim: Claim, policy: ChannelPolicy, now: datetime, chance: float) -> Outcome:
-    """Decide what becomes of a delivery after a failed attempt. ``chance`` is from 0 to 1 (full jitter)."""
-    outcome = Outcome(
-        delivery_id=claim.message.delivery_id,
-        attempt=claim.attempts + 1,
-        verdict=error.verdict,
-        reason=error.reason,
-        detail=str(error),
-        # That this attempt did not arrive says nothing of the one before it.
-        doubtful=claim.doubtful or error.verdict is Verdict.IN_DOUBT,
-    )
-    if error.permanent:
-        return replace(outcome, dead=True)
-    first = claim.first_attempt_at or now
-    if now - first >= timedelta(seconds=policy.max_age):
-        return replace(outcome, dead=True, detail=f"gave up after {policy.max_age:.0f} s: {error}")
-    blocked_until = None if error.retry_after is None else now + timedelta(seconds=error.retry_after)
-    if error.verdict is Verdict.CHANNEL_FAULT:
-        # The breaker decides when the channel is tried again; this delivery is as good a probe as any.
-        return replace(outcome, due_at=now, blocked_until=blocked_until)
-    backoff = min(policy.max_backoff, policy.initial_backoff * 2.0 ** min(claim.attempts, 64))
-    due_at = now + timedelta(seconds=backoff * chance)
-    return replace(outcome, due_at=max(due_at, blocked_until or due_at), blocked_until=blocked_until)
-
-
-def _told(error: Exception) -> str:
-    """Return why a message is not as its channel would have it."""
-    if isinstance(error, TemplateError):
-        place = f"{error.name}, line {error.line}" if error.name else f"line {error.line}"
-        return f"this is the plain form, for a template failed ({place}): {error}"
-    return f"{type(error).__name__}: this message could not be made"
-
-
-def _plain(message: Message) -> Message:
-    """Return the message without anything but names and cut texts."""
-
-    def cut(alert: Alert) -> Alert:
-        return replace(
-            alert, message=alert.message[:_PLAIN_LENGTH], title=alert.title[:_PLAIN_LENGTH], labels={}, payload=None
-        )
-
-    return replace(message, alerts=tuple(cut(alert) for alert in message.alerts))

@@ -22,6 +22,7 @@ class Errands:
         self._name = name
         self._kept: dict[str, Errand] = {}
         self._under_way: set[asyncio.Task[None]] = set()
+        self._ended = False
 
     def keep(self, key: str, errand: Errand | None) -> None:
         """Keep an errand, if there is one, until it is started. A later one of the same key takes its place."""
@@ -29,8 +30,8 @@ class Errands:
             self._kept[key] = errand
 
     def start(self, keys: Iterable[str]) -> None:
-        """Start what is kept under these keys."""
-        if not self._kept:
+        """Start what is kept under these keys, unless it has ended."""
+        if not self._kept or self._ended:
             return
         for key in keys:
             if (errand := self._kept.pop(key, None)) is not None:
@@ -39,8 +40,8 @@ class Errands:
                 task.add_done_callback(self._under_way.discard)
 
     async def end(self) -> None:
-        """Break off what is under way, and forget the rest."""
-        self._kept.clear()
+        """Break off what is under way, and start nothing more."""
+        self._ended = True
         tasks = list(self._under_way)
         for task in tasks:
             task.cancel()

@@ -84,7 +84,9 @@ class Insight:
 
         def question(connection: Connection) -> tuple[Alert | None, list[Answer]]:
             found = whole_alert(connection, alert_id)
-            return (found[0] if found else None), reading.explain_alert(connection, alert_id)["obligations"]
+            if found is None:
+                return None, []
+            return found[0], reading.explain_alert(connection, alert_id)["obligations"]
 
         alert, owed = await self._ledger.ask(question)
         if alert is None:

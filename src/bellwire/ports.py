@@ -69,6 +69,11 @@ class Inbox(Protocol):
     A vendor that asked for a pause, or refused the credentials, is left alone until then by all of these calls: they wait.
     """
 
+    @property
+    def hindrance(self) -> str | None:
+        """Why calls wait now, a pause that the vendor asked for or refused credentials; None if they do not."""
+        ...
+
     async def ready(self) -> None:
         """Wait until the vendor lets calls be made: what is asked then is asked at once."""
         ...

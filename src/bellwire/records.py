@@ -124,12 +124,13 @@ class Letter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letters:
-    """What came of an order. ``unknown`` and ``refused`` say why nothing was done, a sentence each.
+    """What came of an order. ``misnamed``, ``unknown`` and ``refused`` say why nothing was done, a sentence each.
 
     ``skipped`` are dead, but of channels that are gone. ``after`` is where the order's next part begins, None at its end.
     """
 
     letters: tuple[Letter, ...] = ()
+    misnamed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     skipped: int = 0

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from bellwire import __version__
-from bellwire.crosscheck import Records, cross_check
+from bellwire.channels import complaints_of
+from bellwire.crosscheck import Records, cross_check, not_asked
 from bellwire.errors import LedgerError
 from bellwire.insight import Insight
 from bellwire.ledger import reading
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bellwire.model import ChannelKey, DeliveryState
     from bellwire.ports import Channel, Inbox
     from bellwire.records import ChannelPolicy, LetterOrder, Letters
+    from bellwire.sources.report import SourceStatus
     from bellwire.sources.source import Source
     from bellwire.upkeep import Upkeep
 
@@ -44,6 +46,7 @@ STUCK_AFTER = 15.0
 _EVENTS = 20
 _LEDGER_PATIENCE = 2.0  # seconds for a commit
 _WORKING = frozenset({SourceState.STREAMING, SourceState.POLLING})
+_NOT_ASKED = frozenset({SourceState.UNAUTHORIZED, SourceState.BACKING_OFF})  # calls would wait, or fail as the last did
 
 
 class Daemon(Protocol):
@@ -62,6 +65,11 @@ class Daemon(Protocol):
     @property
     def metrics(self) -> Metrics:
         """What is counted."""
+        ...
+
+    @property
+    def slack_apps(self) -> list[Answer]:
+        """How the connections of Slack apps stand: ``receivers connected_at error``."""
         ...
 
     @property
@@ -153,6 +161,8 @@ class DaemonView:
             "version": __version__,
             "accounts": accounts,
             "heartbeat": self._daemon.upkeep.pulse(),
+            "slack_apps": self._daemon.slack_apps,
+            "notes": complaints_of(self._daemon.built),
         }
 
     async def totals(self) -> dict[str, int]:
@@ -176,13 +186,23 @@ class DaemonView:
         )
 
     async def audit(self, *, vendors: bool = False) -> Answer:
-        """Return the balance, held against each vendor's list if asked. One at a time: each reads the whole ledger."""
-        async with self._auditing:
+        """Return the balance, held against each vendor's list if asked."""
+        async with self._auditing:  # one at a time: each reads the whole ledger
             balance = await self._daemon.upkeep.auditor.audit()
-            checks = [self._check(account, inbox) for account, inbox in self._daemon.inboxes] if vendors else []
-            return balance | {"vendors": await asyncio.gather(*checks)}
+        if not vendors:
+            return balance | {"vendors": []}
+        inboxes = {account.name: inbox for account, inbox in self._daemon.inboxes}
+        checks = [
+            self._check(account, source.status, inboxes.get(account.name)) for account, source in self._daemon.watched
+        ]
+        return balance | {"vendors": await asyncio.gather(*checks)}
 
-    async def _check(self, account: AccountConfig, inbox: Inbox) -> Answer:
+    async def _check(self, account: AccountConfig, status: SourceStatus, inbox: Inbox | None) -> Answer:
+        if account.paused or inbox is None:
+            return not_asked(account.name, "it is paused")
+        if status.state in _NOT_ASKED:
+            why = f": {status.last_error}" if status.last_error else ""
+            return not_asked(account.name, f"it is {status.state.value.replace('_', ' ')}{why}")
         key, ledger = AccountKey(name=account.name, base_url=account.base_url), self._ledger
         records = Records(known=lambda ids: ledger.recorded(key, ids), whole_until=lambda: ledger.whole_until(key))
         return await cross_check(account.name, inbox, records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -361,8 +362,8 @@ async def test_an_answer_is_made_of_plain_values(ledger: Ledger) -> None:
     place = {"receiver": "pager", "channel": "webhook", "name": ""}
     assert new == place | {"id": new["id"], "alerts": 1}
     assert letter == place | {"id": dead, "reason": "http_400", "alerts": 1, "replays": [new]}
-    counts = {key: answer[key] for key in ("alerts", "skipped", "next", "unknown", "refused")}
-    assert counts == {"alerts": 1, "skipped": 0, "next": None, "unknown": [], "refused": []}
+    counts = {key: answer[key] for key in ("alerts", "skipped", "next", "misnamed", "unknown", "refused")}
+    assert counts == {"alerts": 1, "skipped": 0, "next": None, "misnamed": [], "unknown": [], "refused": []}
 
 
 async def test_a_replay_that_waits_is_retried_like_any_delivery(ledger: Ledger) -> None:
@@ -372,3 +373,17 @@ async def test_a_replay_that_waits_is_retried_like_any_delivery(ledger: Ledger) 
     await fail(ledger, a_policy(PAGER))
     await send(ledger, a_policy(PAGER))
     assert await states(ledger) == {"delivered": 1}
+
+
+async def test_what_is_given_up_and_what_is_covered_is_counted(ledger: Ledger) -> None:
+    counted: Counter[str] = Counter()
+    ledger.on_suppressed = counted.update
+    await died(ledger, 2)
+    first, second = await dead_ones(ledger)
+    await abandon(ledger, first, dry=True)
+    assert counted == {}
+    await abandon(ledger, first)
+    assert counted == {"abandoned": 1}
+    await replay(ledger, second, to="ops")
+    await send(ledger, a_policy(OPS))
+    assert counted == {"abandoned": 1, "covered": 1}

@@ -101,3 +101,13 @@ async def test_what_stands_in_is_stopped_too_and_what_is_dead_stays_dead(ledger:
     assert await read(ledger, arrival) == 1
     assert await owed(ledger, alert_id) == {"pager": "dead", "ops": "suppressed"}
     assert await states(ledger) == {"dead": 1}
+
+
+async def test_what_was_read_elsewhere_is_counted_once(ledger: Ledger) -> None:
+    counted: list[dict[str, int]] = []
+    ledger.on_suppressed = lambda numbers: counted.append(dict(numbers))
+    arrival = an_arrival(PAGER, OPS)
+    await ledger.record([arrival])
+    await read(ledger, arrival)
+    await read(ledger, arrival)
+    assert counted == [{"read_upstream": 2}]

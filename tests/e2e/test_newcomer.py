@@ -58,7 +58,7 @@ class Shell:
         """Return what the block printed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{block}\necho '{DONE}'\n".encode())
+        self._process.stdin.write(f"{block}\nprintf '\\n%s\\n' '{DONE}'\n".encode())
         await self._process.stdin.drain()
         lines: list[str] = []
         async with asyncio.timeout(60):
@@ -81,7 +81,7 @@ async def shell(bash: str, folder: Path, variables: dict[str, str]) -> AsyncIter
     )
     try:
         terminal = Shell(process)
-        await terminal.run(f"trap 'echo \"{FAILED}\"' EXIT")  # what runs in the background may keep the pipe open
+        await terminal.run(f"trap 'echo; echo \"{FAILED}\"' EXIT")  # what runs in the background may keep the pipe open
         yield terminal
     finally:
         with suppress(ProcessLookupError):
@@ -128,7 +128,7 @@ async def test_what_the_page_says_works_word_for_word(
     assert "delivered" in said["bellwire alerts"]
     assert "confirmed" in said["bellwire alerts"]
     assert re.search(r"unaccounted +0\n", said["bellwire audit"])
-    assert said["bellwire routes test account=visual_layer result_count=150"].rstrip().endswith("ops")
+    assert "\nops\n" in said["bellwire routes test account=visual_layer result_count=150"]
 
 
 def marked(vendor: int) -> bool:

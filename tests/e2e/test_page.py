@@ -1,88 +1,34 @@
-"""The status page in a real Chromium, at the width of a desk and of a hand."""
+"""The overview and an alert's story in a real Chromium, at the width of a desk and of a hand."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+import random
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from bellwire.config.schema import WebConfig
 from bellwire.metrics import Metrics
 from bellwire.model import AlertState, SourceState
 from bellwire.web.serve import WebServer
-from fake_view import NOW, FakeView, a_busy_view, a_channel, a_story, an_account, an_alert, an_obligation
+from browser_rig import HAND, SCHEMES, WIDTHS
+from fake_view import NOW, FakeView, a_busy_view, a_channel, a_story, ago, an_account, an_alert, an_obligation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
-    from typing import TypeAlias
+    from playwright.async_api import Browser
 
-    from playwright.async_api import Browser, BrowserContext, Page
-
-    Open: TypeAlias = Callable[..., Awaitable["Visit"]]
+    from bellwire.web.lasthour import LastHour
+    from browser_rig import Open
 
 # one loop, and with it one browser, for all of them
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
-DESK, HAND = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-WIDTHS = pytest.mark.parametrize("size", [DESK, HAND], ids=["desk", "hand"])
 MARKUP = '<img src=x onerror="document.title=`hacked`"><script>document.title="hacked"</script>{{ 7*7 }}'
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=program("chromium"), args=["--no-sandbox"])
-        yield started
-        await started.close()
-
-
-class Visit:
-    """A page that is open on a running server; ``complaints`` are what the browser's console said."""
-
-    def __init__(self, page: Page, server: WebServer) -> None:
-        self.page = page
-        self.server = server
-        self.complaints: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    async def go(self, path: str = "/") -> None:
-        await self.page.goto(self.server.url + path)
-
-    async def fits(self) -> bool:
-        """Return whether nothing has to be scrolled sideways."""
-        fits: bool = await self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        return fits
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser) -> AsyncIterator[Open]:
-    """Give a function that serves a view and opens a browser's window on it."""
-    servers: list[WebServer] = []
-    contexts: list[BrowserContext] = []
-
-    async def open_(view: FakeView, size: dict[str, int] | None = None, *, script: bool = True, **web: str) -> Visit:
-        server = WebServer(view, Metrics(), WebConfig(**{"listen": "127.0.0.1:0"} | web))  # type: ignore[arg-type]  # pydantic makes the secrets
-        await server.start()
-        servers.append(server)
-        window = size or DESK
-        context = await browser.new_context(
-            viewport={"width": window["width"], "height": window["height"]}, java_script_enabled=script
-        )
-        contexts.append(context)
-        context.set_default_timeout(15_000)
-        return Visit(await context.new_page(), server)
-
-    yield open_
-    for context in contexts:
-        await context.close()
-    for server in servers:
-        await server.stop()
 
 
 @WIDTHS
@@ -95,7 +41,7 @@ async def test_the_status_page_shows_everything_at_a_glance(visit: Open, size: d
     plant = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="plant visual_layer"))
     await expect(plant).to_contain_text("backing off")
     await expect(plant).to_contain_text("14")
-    pager = page.get_by_role("table", name="Channels").get_by_role("row").filter(has_text="pager")
+    pager = page.get_by_role("table", name="Receivers").get_by_role("row").filter(has_text="pager")
     await expect(pager).to_contain_text("open")
     alert = page.get_by_role("row").filter(has=page.get_by_role("link", name="Press 2 stopped"))
     await expect(alert).to_contain_text("critical")
@@ -153,9 +99,10 @@ async def test_a_daemon_that_is_gone_is_said_so_and_its_return_noticed(visit: Op
     await seen.go()
     lost = seen.page.get_by_text("Bellwire does not answer")
     await expect(lost).to_be_hidden()
+    assert seen.server is not None
     await seen.server.stop()
     await expect(lost).to_be_visible()
-    port = seen.server.url.rpartition(":")[2]
+    port = seen.url.rpartition(":")[2]
     again = WebServer(view, Metrics(), WebConfig(listen=f"127.0.0.1:{port}"))
     await again.start()
     await expect(lost).to_be_hidden()
@@ -230,13 +177,47 @@ async def test_every_text_stands_out_from_its_ground_in_light_and_dark(browser: 
         await server.stop()
 
 
-async def test_pictures_of_it_are_taken(visit: Open, tmp_path: Path) -> None:
-    folder = os.environ.get("BELLWIRE_PICTURES") or str(tmp_path)
-    for name, size in (("desk", DESK), ("hand", HAND)):
-        seen = await visit(a_busy_view(), size)
-        await seen.go()
-        picture = await seen.page.screenshot(path=f"{folder}/status-{name}.png", full_page=True)
-        assert picture.startswith(b"\x89PNG")
+async def test_the_picture_of_it_is_small_enough_for_the_readme(visit: Open, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("BELLWIRE_PICTURES") or tmp_path)
+    seen = await visit(a_good_day(), {"width": 1280, "height": 1150})
+    assert seen.server is not None
+    fill(seen.server.app.state.hour)
+    await seen.go()
+    await expect(seen.page.get_by_text("In the last hour:")).to_be_visible()
+    picture = await seen.page.screenshot(path=folder / "overview.png")
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 300_000
+
+
+def a_good_day() -> FakeView:
+    """Return a view as most people will see it: nearly all is well."""
+    view = a_busy_view()
+    view.reasons = []
+    view.accounts = [
+        an_account("vision", since=ago(86_400)),
+        an_account("line-4", api="elan", base_url="https://elan.example", last_item_at=ago(340), lag=0.31, unread=0),
+        an_account("warehouse", api="owlmetry", base_url="https://owl.example", state=SourceState.POLLING, lag=4.2),
+    ]
+    view.channels = [
+        a_channel("oncall", "email", name="oncall@example.com"),
+        a_channel("ops"),
+        a_channel("pager", "webhook", dead=1),
+    ]
+    view.alerts[0] = view.alerts[0] | {"obligations": [an_obligation(), an_obligation("pager", "webhook")]}
+    return view
+
+
+def fill(hour: LastHour) -> None:
+    """Let an hour pass, with a busy quarter in it."""
+    chance, totals = random.Random(7), Counter[str]()
+    confirmed = {"ops/slack": (0.0, 0.0), "pager/webhook": (0.0, 0.0), "oncall/email": (0.0, 0.0)}
+    for minute in range(60):
+        busy = 24 if 22 < minute < 35 else 7
+        came, kept_back = chance.randrange(busy // 2, busy), chance.randrange(3)
+        totals.update({"alerts.received": came, "alerts.suppressed": min(came, kept_back)})
+        totals.update({"alerts.delivered": max(0, came - kept_back), "alerts.dead": int(minute == 31)})
+        confirmed = {name: (sent + came / 2, took + came / 9) for name, (sent, took) in confirmed.items()}
+        hour.note(NOW - timedelta(minutes=59 - minute), {"totals": dict(totals), "confirmed": confirmed})
 
 
 # WCAG 2's contrast of each piece of text with the nearest opaque ground below it: at least 4.5, 3 for large text.

@@ -77,7 +77,9 @@ async def test_a_digest_survives_kill_and_goes_out_at_its_time(
         items += server.emit(API, USER, [{}])
         await eventually(lambda: unread(server) == [], 90)
         assert {request.json["kind"] for request in pager.messages} == {"digest"}
-        once = {request.id: request for request in pager.messages}.values()  # what was cut off is sent again under its id
+        once = {
+            request.id: request for request in pager.messages
+        }.values()  # what was cut off is sent again under its id
         assert upstream_ids(list(once)) == dict.fromkeys(items, 1)
         assert len(once) <= 2  # a minute may have ended between the two
         assert await audited(daemon) == {"delivered": 4}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -149,6 +150,15 @@ async def test_of_an_alert_of_the_ledger_it_is_told_who_silenced_it_and_what_it_
     assert "vision/webhook  pending" in story("first")
 
 
+async def test_what_json_prints_may_be_asked_again(explain: Callable[..., Result], tmp_path: Path) -> None:
+    await record(tmp_path)
+    arguments = ["explain", "first", "--json", "--config", str(tmp_path / "bellwire.yaml")]
+    printed = (await asyncio.to_thread(CliRunner().invoke, main, arguments)).stdout
+    again = explain(printed, "--json")
+    assert (again.exit_code, json.loads(again.stdout)[0]["title"]) == (0, json.loads(printed)[0]["title"])
+    assert explain(again.stdout).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
@@ -158,6 +168,9 @@ async def test_of_an_alert_of_the_ledger_it_is_told_who_silenced_it_and_what_it_
         ({"labels": ["a"]}, "labels must be a mapping"),
         ({"severity": "bad"}, "'bad' is no severity"),
         ({"received_at": "noon"}, "received_at: noon is no time"),
+        ({"title": "x", "sevrity": "error"}, "sevrity: unknown key: did you mean severity?"),
+        ({"lables": {"team": "x"}}, "lables: unknown key: did you mean labels?"),
+        ({"zzz": 1}, "zzz: unknown key: choose from account, api, "),
     ],
 )
 def test_what_is_no_alert_is_refused(explain: Callable[..., Result], said: Any, message: str | None) -> None:

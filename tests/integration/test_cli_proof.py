@@ -11,8 +11,7 @@ from aiohttp import web
 from bellwire.cli.ask import Daemon, NoAnswerError
 from bellwire.config.schema import WebConfig
 from bellwire.web.proof import HEADER, PATH, proof, same_machine
-from fake_view import FakeView, an_obligation
-from fake_view import an_alert as shown_alert
+from fake_view import FakeView, a_balance
 from front_door import front_door
 from web_rig import serving
 
@@ -22,14 +21,16 @@ if TYPE_CHECKING:
 TOKEN, READ_TOKEN = "sesame-4711", "look-4712"
 
 
-async def titles(url: str, **web_config: Any) -> list[str]:
-    """Ask for alerts as a command does, whose configuration names the port of ``url``."""
+async def received(url: str, **web_config: Any) -> int:
+    """Ask for the balance as a command does, whose configuration names the port of ``url``."""
     config = WebConfig(listen=url.rpartition("/")[2], **web_config)
-    return [each["title"] for each in await asyncio.to_thread(Daemon(config).alerts, 10, None)]
+    balance = await asyncio.to_thread(Daemon(config).audit, vendors=False)
+    number: int = balance["received"]
+    return number
 
 
 def a_view() -> FakeView:
-    return FakeView(alerts=[shown_alert("from the daemon", obligations=[an_obligation()])])
+    return FakeView(balance=a_balance(received=4711))
 
 
 def told(door: FrontDoor) -> str:
@@ -40,17 +41,17 @@ def told(door: FrontDoor) -> str:
 @pytest.mark.parametrize("known", [{"token": TOKEN}, {"read_token": READ_TOKEN}])
 async def test_the_daemon_shows_that_it_knows_the_token_and_is_told_it(known: dict[str, str]) -> None:
     async with serving(a_view(), token=TOKEN, read_token=READ_TOKEN) as daemon:
-        assert await titles(daemon.url, **known) == ["from the daemon"]
+        assert await received(daemon.url, **known) == 4711
 
 
 async def test_a_program_that_took_the_port_learns_nothing_and_is_not_believed() -> None:
     async def answer(_request: web.Request) -> web.StreamResponse:
-        return web.json_response([shown_alert("made up")], headers={"Server": "bellwire"})
+        return web.json_response(a_balance(received=4712), headers={"Server": "bellwire"})
 
     async with front_door("http://127.0.0.1:1") as impostor:
         impostor.answer = answer
         with pytest.raises(NoAnswerError, match="another program"):
-            await titles(impostor.url, token=TOKEN)
+            await received(impostor.url, token=TOKEN)
         assert [request.path for request in impostor.requests] == [PATH]
         assert TOKEN not in told(impostor)
 
@@ -58,7 +59,7 @@ async def test_a_program_that_took_the_port_learns_nothing_and_is_not_believed()
 async def test_a_program_that_passes_the_challenge_on_to_the_daemon_learns_nothing() -> None:
     async with serving(a_view(), token=TOKEN) as daemon, front_door(daemon.url) as between:
         with pytest.raises(NoAnswerError, match="another program"):
-            await titles(between.url, token=TOKEN)
+            await received(between.url, token=TOKEN)
         assert [request.path for request in between.requests] == [PATH]
         assert TOKEN not in told(between)
 
@@ -81,7 +82,7 @@ async def test_a_program_that_answers_well_once_and_hangs_up_is_not_spoken_to_ag
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(NoAnswerError):
-            await titles(f"http://127.0.0.1:{port}", token=TOKEN)
+            await received(f"http://127.0.0.1:{port}", token=TOKEN)
     assert len(requests) == 1
 
 

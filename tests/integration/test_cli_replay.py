@@ -160,6 +160,22 @@ async def test_an_unknown_receiver_exits_1_with_the_nearest(place: Place) -> Non
     assert (result.exit_code, result.stderr) == (1, "bellwire: there is no receiver opps: did you mean ops?\n")
 
 
+@pytest.mark.parametrize(("name", "nearest"), [("pagr", "pager"), ("gon", "gone")])
+async def test_dead_ones_of_an_unknown_receiver_exit_2_with_the_nearest(place: Place, name: str, nearest: str) -> None:
+    await some_dead(place, PAGER, GONE)
+    result = await place.call("replay", "--dead", "--receiver", name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"there is no receiver {name}: did you mean {nearest}?" in result.stderr
+    assert await states_of(place) == {"dead": 2}
+
+
+async def test_dead_ones_of_a_receiver_that_is_gone_are_known(place: Place) -> None:
+    await some_dead(place, GONE)
+    result = await place.call("replay", "--dead", "--receiver", "gone", "--to", "ops")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "replayed 1 delivery with 1 alert")
+    assert (await place.call("replay", "--dead", "--receiver", "ops")).exit_code == 0
+
+
 async def test_nothing_dead_is_no_fault(place: Place) -> None:
     await some_dead(place)
     result = await place.call("replay", "--dead")
@@ -215,7 +231,7 @@ class Parts(FakeView):
 
 
 async def test_a_running_daemon_does_it_part_by_part_and_knows_who_asks(place: Place) -> None:
-    nothing: dict[str, Any] = {"deliveries": [], "skipped": 0, "unknown": [], "refused": []}
+    nothing: dict[str, Any] = {"deliveries": [], "skipped": 0, "misnamed": [], "unknown": [], "refused": []}
     view = Parts(nothing | {"alerts": 3, "next": "01A.01B"}, nothing | {"alerts": 2, "next": None})
     async with serving(view) as client:
         place.configure(listen=client.url.rpartition("/")[2])
@@ -230,6 +246,16 @@ async def test_a_running_daemon_does_it_part_by_part_and_knows_who_asks(place: P
     assert (unknown.exit_code, unknown.stderr) == (1, "bellwire: there is no delivery 01X\n")
 
 
+async def test_a_running_daemon_that_knows_no_such_receiver_exits_2(place: Place) -> None:
+    view = FakeView()
+    view.letters = some_letters(misnamed=["there is no receiver pagr: did you mean pager?"])
+    async with serving(view) as client:
+        place.configure(listen=client.url.rpartition("/")[2])
+        result = await place.call("replay", "--dead", "--receiver", "pagr")
+    assert result.exit_code == 2
+    assert "there is no receiver pagr: did you mean pager?" in result.stderr
+
+
 # --- the API ---------------------------------------------------------------------------------------------------------
 
 JSON = {"content_type": "application/json"}
@@ -240,10 +266,10 @@ JSON = {"content_type": "application/json"}
     [
         ("replay", {"deliveries": ["01X"]}, 200),
         ("replay", {"dead": True, "receiver": "ops", "since": "1h", "dry_run": True}, 200),
-        ("replay", {}, 422),
-        ("replay", {"deliveries": ["01X"], "dead": True}, 422),
-        ("replay", {"deliveries": ["01X"], "receiver": "ops"}, 422),
-        ("replay", {"dead": True, "since": "soon"}, 422),
+        ("replay", {}, 400),
+        ("replay", {"deliveries": ["01X"], "dead": True}, 400),
+        ("replay", {"deliveries": ["01X"], "receiver": "ops"}, 400),
+        ("replay", {"dead": True, "since": "soon"}, 400),
         ("replay", {"dead": True, "recieved": 1}, 422),
         ("abandon", {"deliveries": ["01X"]}, 200),
         ("abandon", {"deliveries": []}, 422),

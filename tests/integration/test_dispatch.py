@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bellwire.demo.receivers.journal import Journal
-from bellwire.dispatch import Dispatch, Lane, failure_outcome
+from bellwire.dispatch import Dispatch, Lane
 from bellwire.errors import DeliveryError, Verdict
 from bellwire.ledger import auditing
 from bellwire.metrics import Metrics
 from bellwire.model import DeliveryKind, Envelope, Message, Receipt
+from bellwire.outcomes import failure_outcome
 from bellwire.records import Claim
 from fakes import FakeClock
 from makers import OPS, PAGER, a_policy, an_alert, an_arrival
@@ -122,6 +123,29 @@ async def test_the_attempt_is_written_before_it_is_made(ledger: Ledger, clock: F
         await channel.wait_for(1)
         await settled(ledger, {"delivered": 1})
     assert seen == [(channel.messages[0].delivery_id, 1, "sending")]
+
+
+async def test_what_follows_a_send_waits_until_its_outcome_is_written(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    followed: Journal[dict[str, int]] = Journal()
+
+    async def follow() -> None:
+        followed.add(await states(ledger))
+
+    async def answer(envelope: Envelope) -> Receipt:
+        number = len(channel.messages)
+        return Receipt(detail=envelope.delivery_id, remote="C1", group=f"left {number}", afterwards=follow)
+
+    channel = ScriptedChannel(answer)
+    group = {"group_key": "g", "group_labels": {}, "interval": 0}
+    async with dispatching(ledger, clock, metrics, channel):
+        for number in (1, 2):
+            await ledger.record([an_arrival(PAGER, destination=group)])
+            await followed.wait_for(number)
+
+    assert followed.messages == [{"delivered": 1}, {"delivered": 2}]
+    assert [envelope.group for envelope in channel.messages] == ["", "left 1"]
 
 
 async def test_a_transient_failure_is_tried_again_with_the_same_id_and_body(
@@ -238,6 +262,31 @@ async def test_a_send_that_is_cut_off_is_in_doubt(ledger: Ledger, clock: FakeClo
     await clock.advance(100)  # the lease runs out
     (claim,) = (await ledger.claim(a_policy(), 1)).claims
     assert claim.doubtful
+
+
+async def test_a_send_that_its_channel_never_ends_is_ended_before_its_lease(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    never = asyncio.Event()
+
+    async def hang(_envelope: Envelope) -> Receipt:
+        await never.wait()
+        return Receipt(detail="never")
+
+    channel = ScriptedChannel(hang)
+    labels = {"receiver": "pager", "channel": "webhook", "reason": "timeout"}
+    async with dispatching(ledger, clock, metrics, channel, lease=10.05):  # a twentieth of a second for the send
+        await ledger.record([an_arrival(PAGER)])
+        await channel.wait_for(1)
+        async with asyncio.timeout(10):
+            while not metrics.registry.get_sample_value("bellwire_notifications_failed_total", labels):
+                await ledger.ping()
+        channel.answer = accept
+        while len(channel.messages) < 2:
+            await ledger.ping()
+            await clock.advance(0.1)
+        await settled(ledger, {"delivered": 1})
+    assert channel.messages[1].doubtful
 
 
 async def test_a_message_that_cannot_even_be_made_plainly_is_dead_and_harms_no_other(

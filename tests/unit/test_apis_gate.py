@@ -105,3 +105,16 @@ async def test_a_shorter_wish_does_not_shorten_a_longer_one(clock: FakeClock) ->
     answered.set()
     assert await asyncio.gather(*calls, return_exceptions=True) == errors
     assert await waited(clock, gate) == 100
+
+
+async def test_why_calls_would_wait_is_told_without_waiting(clock: FakeClock) -> None:
+    gate = Gate(clock)
+    assert gate.hindrance is None
+    await failed(gate, LIMITED)
+    assert gate.hindrance == "the vendor asked to be left alone, for 100 s from now"
+    await clock.advance(100)
+    assert gate.hindrance is None
+    await failed(gate, DENIED)
+    assert gate.hindrance == "the vendor refuses the account's credentials, and is asked again 10 s from now"
+    await clock.advance(10)
+    assert gate.hindrance is None

@@ -15,6 +15,7 @@ from channel_rigs import DELIVERY, a_message, an_alert
 
 def _texts(body: dict[str, Any]) -> list[str]:
     blocks = [*body["blocks"], *(block for attachment in body["attachments"] for block in attachment["blocks"])]
+    blocks = [block for block in blocks if block["type"] != "actions"]
     return [text["text"] for block in blocks for text in block.get("elements", [block.get("text")])]
 
 
@@ -27,7 +28,7 @@ def test_an_alert_shows_its_title_as_a_link_its_text_its_labels_and_where_it_com
     assert labels == "result_count: *12*"
     assert source.startswith("vision · visual_layer · alert · warning · <!date^")
     assert body["text"] == "🟡 Scratches: 12 new results in line-4"
-    assert body["metadata"]["event_payload"] == {"delivery_id": DELIVERY}
+    assert body["metadata"]["event_payload"] == {"delivery_id": DELIVERY, "alerts": 1, "severity": 2}
 
 
 def test_each_severity_has_a_colour_of_its_own() -> None:
@@ -46,6 +47,15 @@ def test_a_group_of_forty_names_every_alert_by_its_title_within_slacks_limits() 
     assert sum(map(len, texts)) < 40_000
     for n in range(40):
         assert any(f"Alert &lt;{n}&gt;" in text for text in texts)
+
+
+def test_the_largest_message_has_room_for_buttons_a_count_and_who_pressed() -> None:
+    alerts = [an_alert(title=f"Alert {n}") for n in range(40)]
+    body = payload(a_message(*alerts, kind=DeliveryKind.GROUP, errors=("e",) * 50, suppressed=3), buttons=True)
+
+    blocks = [*body["blocks"], *(block for attachment in body["attachments"] for block in attachment["blocks"])]
+    assert len(blocks) + 2 <= 50  # the count, and the line that tells who pressed
+    assert [block["type"] for block in blocks].count("actions") == 1
 
 
 @given(st.text(max_size=5000), st.text(max_size=5000))

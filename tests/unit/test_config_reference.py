@@ -8,7 +8,6 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from bellwire.cli.schema import schema
-from bellwire.config.later import LATER
 from bellwire.config.reference_page import reference_page, undocumented
 from bellwire.config.schema import Config, SlackConfig
 from bellwire.config.shape import names
@@ -33,11 +32,9 @@ def rows(section: str) -> dict[str, list[str]]:
 
 
 def test_the_page_names_every_key_that_works_with_type_default_and_the_files_of_secrets() -> None:
-    assert rows("The file").keys() == {f"`{key}`" for key in names(Config) if key not in LATER.get(Config, ())}
+    assert rows("The file").keys() == {f"`{key}`" for key in names(Config)}
     slack = rows("receivers[].slack_configs[]")
-    assert len(slack) == len(SlackConfig.model_fields) - len(
-        {"app_token", "thread", "title", "text"} & LATER.get(SlackConfig, frozenset())
-    )
+    assert len(slack) == len(SlackConfig.model_fields)
     assert slack["`token`, `token_file`"][:2] == ["secret", "-"]
     assert slack["`max_alerts`"][:2] == ["whole number", "`40`"]
     accounts = rows("accounts[]")

@@ -35,6 +35,7 @@ receivers:
   - name: ops
     slack_configs:
       - token: "{MARK} 6"
+        app_token: "{MARK} 6a"
         api_url: "{MARK}://7"
         max_alerts: 0
     webhook_configs:

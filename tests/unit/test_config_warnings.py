@@ -260,3 +260,26 @@ def test_no_warning_about_it_holds_a_secret() -> None:
     channel = {"apprise_configs": [{"url": "tgram://secret-token/123"}]}
     (warning,) = found(receivers=[channel | {"name": "ops"}], meta_receiver="ops")
     assert "secret-token" not in json.dumps(warning)
+
+
+# --- Slack ---------------------------------------------------------------------------------------------------------
+
+
+def of_slack(**keys: Any) -> list[str]:
+    receiver = {"name": "ops", "slack_configs": [keys]}
+    return [text for place, text in found(receivers=[receiver]) if place.startswith("receivers.0.slack_configs")]
+
+
+def test_tokens_of_the_wrong_kind_are_told_apart_by_how_they_begin() -> None:
+    (told,) = of_slack(token="xoxb-1", channel="#ops", app_token="xoxb-2")
+    assert told.startswith("is no app-level token, for those begin with xapp-")
+    (told,) = of_slack(token="xapp-1", channel="#ops")
+    assert told.startswith("is an app-level token, which may not post")
+    assert of_slack(token="xoxb-1", channel="#ops", app_token="xapp-2") == []
+
+
+def test_an_incoming_webhook_cannot_thread_which_is_told_to_whoever_asked_for_it() -> None:
+    (told,) = of_slack(api_url="https://hooks.slack.com/services/a", thread=True)
+    assert told.startswith("does nothing here")
+    assert of_slack(api_url="https://hooks.slack.com/services/a") == []
+    assert of_slack(api_url="https://hooks.slack.com/services/a", thread=False) == []

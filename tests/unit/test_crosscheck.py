@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from bellwire import crosscheck
 from bellwire.crosscheck import Records, cross_check
 from bellwire.errors import UnauthorizedError
 from bellwire.model import Notification, Page, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pytest
 
 TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -21,6 +25,8 @@ def an_item(upstream_id: str, created_at: datetime | None = TEN - timedelta(hour
 
 class Pages:
     """A vendor's list of so many pages; it refuses after them if ``refuses``."""
+
+    hindrance: str | None = None
 
     def __init__(self, *pages: Sequence[Notification], refuses: bool = False) -> None:
         self.asked = 0
@@ -93,3 +99,23 @@ async def test_a_list_that_turns_in_place_ends() -> None:
     circle = Circle()
     assert (await check(circle, {"a"}))["error"] is None
     assert circle.asked == 2
+
+
+async def test_a_vendor_that_asked_to_be_left_alone_is_not_asked_and_named() -> None:
+    pages = Pages([an_item("a")])
+    pages.hindrance = "the vendor asked to be left alone, for 60 s from now"
+    found = await check(pages, set())
+    assert (found["error"], pages.asked) == (f"it was not asked: {pages.hindrance}", 0)
+
+
+async def test_a_list_that_takes_long_is_given_up_with_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Pages):
+        async def page(self, cursor: str | None = None) -> Page:
+            if self.asked:
+                await asyncio.Event().wait()
+            return await super().page(cursor)
+
+    monkeypatch.setattr(crosscheck, "_MOST_SECONDS", 0.1)
+    found = await check(Slow([an_item("a")], [an_item("b")]), {"a"})
+    assert (found["unread"], found["missing"]) == (1, 0)
+    assert "could not be read within" in found["error"]

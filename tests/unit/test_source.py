@@ -195,11 +195,22 @@ async def test_what_comes_while_the_first_start_reads_was_not_there_before(world
 
 async def test_a_later_start_reads_until_a_known_page_and_one_more(world: World) -> None:
     world.started_before()
-    known = world.old(*(f"n{number}" for number in range(30)))
+    before = world.clock.wall() - timedelta(hours=1)
+    known = [item(f"n{number}", before) for number in range(30)]
     world.inbox.emit(*known)
     world.intake.via = dict.fromkeys((each.upstream_id for each in known), Via.STREAM)
     await world.start()
     assert world.calls("page") == 2
+
+
+async def test_what_an_earlier_catch_up_did_not_come_to_is_found_behind_what_it_did(world: World) -> None:
+    world.started_before()
+    since = world.old(*(f"n{number}" for number in range(30)))
+    world.inbox.emit(*since)
+    # It was killed when it had handed in the newest half: the list is read from its newest end.
+    world.intake.via = dict.fromkeys((each.upstream_id for each in since[15:]), Via.CATCH_UP)
+    await world.start()
+    assert set(world.intake.via) == {each.upstream_id for each in since}
     assert world.intake.catch_ups == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,15 @@ class Gate:
     def refuses(self) -> bool:
         """Whether the last answer about the credentials was that they are refused."""
         return self._denials > 0
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why a call would wait now; None if it would not, for this."""
+        if seconds := self._asked.left():
+            return f"the vendor asked to be left alone, for {math.ceil(seconds)} s from now"
+        if seconds := _left(self._denied_until, self._clock):
+            return f"the vendor refuses the account's credentials, and is asked again {math.ceil(seconds)} s from now"
+        return None
 
     async def open(self) -> None:
         """Wait until no pause is left."""

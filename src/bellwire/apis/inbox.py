@@ -63,6 +63,11 @@ class HttpInbox:
         self._short_way = ShortWay(account.base_url, self._timeout)
         self._stall_timeout = account.stream.stall_timeout.total_seconds()
 
+    @property
+    def hindrance(self) -> str | None:
+        """Why the vendor lets no calls be made now."""
+        return self._gate.hindrance
+
     async def ready(self) -> None:
         """Wait until the vendor lets calls be made."""
         await self._gate.open()

@@ -12,7 +12,7 @@ from bellwire.model import ChannelKey
 from bellwire.templating.stationery import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from bellwire.config.schema import (
         AppriseConfig,
@@ -71,6 +71,15 @@ def settings_of(receiver: ReceiverConfig) -> dict[ChannelKey, ChannelConfig]:
         for kind, entry in CHANNELS.items()
         for name, settings in entry.named(receiver)
     }
+
+
+def complaints_of(built: Mapping[ChannelKey, Channel]) -> list[str]:
+    """Return a sentence about each channel that works, but not as well as it could."""
+    return [
+        f"{key} {channel.lookup.blind}"
+        for key, channel in built.items()
+        if isinstance(channel, slack.SlackWebApi) and channel.lookup.blind
+    ]
 
 
 def channels_of(

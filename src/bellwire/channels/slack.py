@@ -112,9 +112,7 @@ class SlackWebApi:
         thread = thread.with_reply(body)
         show = partial(self._count.show, thread, time_of(message) or envelope.sent_at, envelope.sent_at)
         # the thread may be in a conversation that has another name by now: questions go to the one that is configured
-        return Receipt(
-            detail=f"{detail}, in the thread", remote=envelope.remote, group=thread.dump(), afterwards=show
-        )
+        return Receipt(detail=f"{detail}, in the thread", remote=envelope.remote, group=thread.dump(), afterwards=show)
 
 
 class SlackIncomingWebhook:

@@ -41,9 +41,7 @@ _TEMPLATED_TITLE = 1000  # characters of markup
 _TEMPLATED = 30_000  # of markup: ten sections
 
 
-def payload(
-    message: Message, mention: str = "", words: Wording = PLAIN_WORDING, *, buttons: bool = False
-) -> Block:
+def payload(message: Message, mention: str = "", words: Wording = PLAIN_WORDING, *, buttons: bool = False) -> Block:
     """Return the arguments of ``chat.postMessage`` but the channel; ``mention`` is markup from the configuration."""
     before = f"{mention} " if mention else ""
     own = f"{MARKS[worst(message.alerts)]} {_escape(headline(message, _TITLE), 2 * _TITLE)}"

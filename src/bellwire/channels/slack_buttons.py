@@ -151,7 +151,7 @@ def _pressed(told: Sequence[str]) -> Json:
 
 
 def _button(action_id: Any) -> Button | None:
-    return Button(action_id) if action_id in set(Button) else None
+    return next((button for button in Button if button.value == action_id), None)
 
 
 def _is(block: Any, block_id: str) -> bool:

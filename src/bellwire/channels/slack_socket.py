@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 _PAUSES = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds between two attempts, the last one again and again
 _TO_CONNECT = 30.0  # seconds until Slack's hello
+_SHORT = 5.0  # seconds: a connection that ends sooner is not followed by another at once
 _HEARTBEAT = 20.0  # seconds between pings of ours
 _LARGEST = 1024 * 1024  # bytes of a message; a press brings along the message that it is under
 _AT_ONCE = 50  # presses under way; Slack tells whoever presses meanwhile that the app did not answer
@@ -42,7 +43,7 @@ _TEXT = aiohttp.WSMsgType.TEXT
 class _LostError(BellwireError):
     """The connection is no more; ``reason`` is a constant word, ``pause`` what Slack asks for, in seconds."""
 
-    def __init__(self, reason: str, pause: float | None = None) -> None:
+    def __init__(self, *, reason: str, pause: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.pause = pause
@@ -100,10 +101,13 @@ class SocketMode:
                     url, heartbeat=_HEARTBEAT, max_msg_size=_LARGEST, timeout=aiohttp.ClientWSTimeout(ws_close=2.0)
                 ) as socket:
                     if (await _receive(socket)).get("type") != "hello":
-                        raise _LostError("no_hello")
+                        raise _LostError(reason="no_hello")
                     limit.reschedule(None)
                     self._connected()
+                    began = self._clock.now()
                     await self._listen(socket)
+                    if (self._clock.now() - began).total_seconds() < _SHORT:
+                        raise _LostError(reason="ended_at_once")
         except TimeoutError:
             reason = "timeout"
         except DeliveryError as error:
@@ -112,7 +116,9 @@ class SocketMode:
             reason = type(error).__name__
         else:
             return
-        raise _LostError(reason)  # outside of the handlers: the library's errors hold the address, which is a secret
+        raise _LostError(
+            reason=reason
+        )  # outside of the handlers: the library's errors hold the address, which is a secret
 
     async def _address(self) -> str:
         try:
@@ -125,14 +131,14 @@ class SocketMode:
             if isinstance(url, str) and url.startswith(("wss://", "ws://") if plain else "wss://"):
                 return url
             reason, pause = "no_address", None
-        raise _LostError(reason, pause)
+        raise _LostError(reason=reason, pause=pause)
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while True:
             message = await _receive(socket)
             if message.get("type") == "disconnect":
                 if message.get("reason") == "link_disabled":
-                    raise _LostError("link_disabled")
+                    raise _LostError(reason="link_disabled")
                 return
             envelope_id = message.get("envelope_id")
             if not isinstance(envelope_id, str) or len(self._presses) >= _AT_ONCE:
@@ -170,6 +176,6 @@ async def _receive(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
                 return message if isinstance(message, dict) else {}
             return {}
         if received.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED):
-            raise _LostError("closed")
+            raise _LostError(reason="closed")
         if received.type is aiohttp.WSMsgType.ERROR:
-            raise _LostError("broken")
+            raise _LostError(reason="broken")

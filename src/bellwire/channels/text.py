@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -144,6 +145,9 @@ def secrets_of_url(url: str) -> list[str]:
     pieces += parts.path.split("/")
     pieces += [value for _, value in parse_qsl(parts.query)]
     pieces += [unquote(piece) for piece in pieces if piece]
+    if parts.password is not None:  # it is sent as a header, and so may be echoed as that
+        login = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
+        pieces.append(b64encode(login.encode()).decode())
     return [piece for piece in pieces if piece and len(piece) >= _MIN_SECRET]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bellwire.cli.errors import configured
+from bellwire.cli.errors import TO_READ, configured
 from bellwire.cli.printing import ask_options, fail, print_json, say
 from bellwire.cli.progress import progress
 
@@ -28,7 +28,7 @@ def backup(file: Path, force: bool, option: str | None, as_json: bool) -> None: 
     The copy is of one moment, is checked, and appears whole or not at all. To restore it, stop the daemon and put it in
     the ledger's place (and remove the ledger's -wal and -shm files).
     """
-    _, url = configured(option)
+    _, url = configured(option, TO_READ)
     from bellwire.errors import BellwireError  # noqa: PLC0415 - commands start fast
     from bellwire.ledger.backup import back_up  # noqa: PLC0415 - as above
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bellwire.cli.errors import configured
+from bellwire.cli.errors import TO_READ, configured
 from bellwire.cli.printing import plain, print_json, say, state
 from bellwire.cli.routing_text import outcome, steps, suppressor
+from bellwire.config.nearest import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,11 +26,17 @@ if TYPE_CHECKING:
     Answer = dict[str, Any]
 
 _FIELDS = ("account", "api", "type", "severity", "title", "message", "upstream_id")
+_KNOWN = frozenset({*_FIELDS, "labels", "payload", "received_at"})
+_TOLD = frozenset(
+    {"id", "url", "created_at", "via", "state", "suppressed", "suppressed_by", "mark_read", "routing", "obligations"}
+    | {"deliveries", "read_mark", "events", "inhibited_by", "silenced_by", "ledger"}
+)
+"""What `--json` prints of an alert beside these: what became of it, and is asked anew here."""
 
 
 def explain_sample(option: str | None, *, as_json: bool) -> None:
     """Tell it of the JSON on standard input."""
-    config, url = configured(option)
+    config, url = configured(option, TO_READ)
     said = _said(sys.stdin.read())
     from bellwire.clock import SystemClock  # noqa: PLC0415 - a bad configuration is said at once
     from bellwire.config.rules import compile_rules  # noqa: PLC0415
@@ -62,6 +69,9 @@ def _said(text: str) -> Mapping[str, Any]:
         (said,) = said  # what `--json` prints
     if not isinstance(said, dict):
         message = 'standard input is no alert: write {"labels": {"severity": "error"}, "title": "…"}'
+        raise click.UsageError(message)
+    if strange := sorted(map(plain, said.keys() - _KNOWN - _TOLD)):
+        message = f"{strange[0]}: unknown key: {suggestion(strange[0], _KNOWN)}"
         raise click.UsageError(message)
     return said
 

@@ -6,7 +6,9 @@ import asyncio
 import getpass
 from typing import TYPE_CHECKING, Any
 
-from bellwire.cli.errors import configured
+import click
+
+from bellwire.cli.errors import TO_ASK, configured
 from bellwire.cli.printing import channel, fail, plain, say
 
 if TYPE_CHECKING:
@@ -17,12 +19,12 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 
-_OK, _REFUSED = 200, frozenset({403, 404, 409, 422})
+_OK, _REFUSED, _NO_ORDER = 200, frozenset({400, 403, 404, 409}), 422
 
 
 def carry_out(option: str | None, action: str, asked: Answer) -> Iterator[Answer]:
-    """Have ``action`` (replay, abandon) done; yield each part's answer. Exits 1 if it cannot be, with nothing done."""
-    config, url = configured(option)
+    """Have ``action`` (replay, abandon) done; yield each part's answer. Exits 1 if it cannot be, 2 if it is none, with nothing done."""
+    config, url = configured(option, TO_ASK)
     part: str | None = None
     while True:
         answer = _one_part(config, url, action, asked | {"by": _who()} | ({"next": part} if part else {}))
@@ -72,12 +74,16 @@ def _one_part(config: Config, url: str, action: str, asked: Answer) -> Answer:
         status, answer = 0, None
     if status == _OK:
         return dict(answer)
+    if status == _NO_ORDER:
+        raise click.UsageError(plain(answer["detail"]))
     if status in _REFUSED:
         fail(plain(answer["detail"]))
     try:
         found = asyncio.run(_on_file(config, url, action, asked))
     except BellwireError as error:
         fail(str(error))
+    if found["misnamed"]:
+        raise click.UsageError(plain("; ".join(found["misnamed"])))
     if problems := found["unknown"] + found["refused"]:
         fail(plain("; ".join(problems)))
     return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from bellwire.cli.errors import configured
+from bellwire.cli.errors import TO_ASK, configured, unusable
 from bellwire.cli.progress import patience
 
 if TYPE_CHECKING:
@@ -42,13 +42,15 @@ def ask_options(command: Command) -> Command:
 
 def answer_to(option: str | None, question: Callable[[Bellwire], A]) -> A:
     """Return the answer of the daemon or the ledger; exit 78 for a bad configuration, 1 if there is no ledger."""
-    config, url = configured(option)
+    config, url = configured(option, TO_ASK)
     from bellwire.cli.ask import ask  # noqa: PLC0415 - a bad configuration is said at once
-    from bellwire.errors import BellwireError  # noqa: PLC0415
+    from bellwire.errors import BellwireError, ConfigError  # noqa: PLC0415
 
     try:
         with patience("asking"):
             return ask(config, url, question)
+    except ConfigError as error:  # it is the vendors who are asked, and their accounts' secrets cannot be read
+        unusable(error)
     except BellwireError as error:
         fail(str(error))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bellwire.cli.errors import configured
+from bellwire.cli.errors import NO_SECRETS, TO_READ, configured
 from bellwire.cli.printing import fail, moment, plain, print_json, say
 from bellwire.cli.stored import stored_alert
 
@@ -38,7 +38,7 @@ def show(option: str | None, as_json: bool) -> None:  # noqa: FBT001 - click's w
 
     Each route has its matchers, the receiver behind the arrow, and below them what differs from the route above it.
     """
-    config, _ = configured(option)
+    config, _ = configured(option, NO_SECRETS)
     from bellwire.cli.tree import draw  # noqa: PLC0415 - a bad configuration is said at once
     from bellwire.config.rules import compile_rules  # noqa: PLC0415
     from bellwire.rehearsal.tree import describe  # noqa: PLC0415
@@ -72,7 +72,7 @@ def test(
     upstream_id and payload.PATH may be named too. Label rules apply. With --at, receivers whose route drops at that
     time are left out; standard error says which, and until when others wait.
     """
-    config, url = configured(option)
+    config, url = configured(option, NO_SECRETS if reference is None else TO_READ)
     given = _labels(labels)
     when = _moment(at, config)
     from bellwire.config.rules import compile_rules  # noqa: PLC0415 - a bad configuration is said at once

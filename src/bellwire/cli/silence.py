@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from bellwire.cli.errors import configured
+from bellwire.cli.errors import TO_ASK, configured
 from bellwire.cli.printing import ask_options, fail, moment, plain, print_json, print_table, say
 from bellwire.config.duration import parse_duration
 
@@ -52,7 +52,7 @@ def add(
 
     texts = _parsed(matchers)
     length = _length(duration)
-    config, url = configured(option)
+    config, url = configured(option, TO_ASK)
     now = _now()
     starts_at = now if start is None else _start(start, config.global_.timezone)
     if starts_at + length <= now:
@@ -69,7 +69,7 @@ def add(
 @click.option("--all", "every", is_flag=True, help="Those that have ended, too.")
 def list_(option: str | None, as_json: bool, every: bool) -> None:  # noqa: FBT001 - click's way
     """List the silences that hold, and those that will."""
-    config, url = configured(option)
+    config, url = configured(option, TO_ASK)
     found = [each for each in _done(config, url, lambda book: book.every()) if every or each["state"] != "expired"]
     if as_json:
         print_json(found)
@@ -85,7 +85,7 @@ def list_(option: str | None, as_json: bool, every: bool) -> None:  # noqa: FBT0
 @_config
 def expire(ids: tuple[str, ...], author: str | None, option: str | None) -> None:
     """End silences now. Exits 1 if there is none of an ID; the others are ended."""
-    config, url = configured(option)
+    config, url = configured(option, TO_ASK)
     who = author or _login()
     outcomes = _done(config, url, lambda book: [(each, book.expire(each.upper(), who)) for each in ids])
     for silence_id, outcome in outcomes:

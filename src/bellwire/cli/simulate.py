@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bellwire.cli.errors import BAD_CONFIGURATION, configured
+from bellwire.cli.errors import BAD_CONFIGURATION, NO_SECRETS, TO_READ, configured
 from bellwire.cli.printing import fail, plain, print_json, say, state
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def simulate(since: timedelta, other: Path, option: str | None, as_json: bool) -
 
     The ledger is that of the present configuration; nothing is sent, marked or written.
     """
-    config, url = configured(option)
+    config, url = configured(option, TO_READ)
     from bellwire.clock import SystemClock  # noqa: PLC0415 - a bad configuration is said at once
     from bellwire.config.rules import compile_rules  # noqa: PLC0415
     from bellwire.rehearsal.simulation import Simulation  # noqa: PLC0415
@@ -67,7 +67,7 @@ def _rules(path: Path) -> Rules:
     from bellwire.errors import ConfigError  # noqa: PLC0415
 
     try:
-        config: Config = load(path, os.environ)
+        config: Config = load(path, os.environ, NO_SECRETS)
     except ConfigError as error:
         for fault in error.faults:
             click.echo(str(fault), err=True)

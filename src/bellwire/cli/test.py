@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bellwire.cli.errors import BAD_CONFIGURATION, configured
+from bellwire.cli.errors import BAD_CONFIGURATION, NO_SECRETS, configured
 from bellwire.cli.printing import fail, plain, print_json, say
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test(files: tuple[Path, ...], option: str | None, junit: Path | None, as_jso
     Alerts are made up, go through the rules and the ledger on a clock of their own, and are sent to nobody. Exits 1 if a
     test finds something else than it expects.
     """
-    config, _ = configured(option)
+    config, _ = configured(option, NO_SECRETS)
     tests = _tests(config, option, files)
     if not tests:
         fail("there are no tests: add `tests:` to the configuration, or name files of tests")

@@ -9,7 +9,8 @@ from bellwire.apis import APIS
 from bellwire.apis.inbox import HttpInbox
 from bellwire.apis.ration import Rations
 from bellwire.clock import SystemClock
-from bellwire.crosscheck import Records, cross_check
+from bellwire.crosscheck import Records, cross_check, not_asked
+from bellwire.errors import ConfigError
 from bellwire.http import HttpPool
 from bellwire.ledger.auditing import known_ids, whole_until
 from bellwire.ledger.database import open_for_reading
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
 
 
 def check_vendors(config: Config, url: str) -> list[dict[str, Any]]:
-    """Hold the ledger at ``url`` against the list of each account that is not paused."""
+    """Hold the ledger at ``url`` against the list of each account; those that are paused are only named.
+
+    Raises `ConfigError` where their secrets were not read.
+    """
+    if config.unread:
+        raise ConfigError(list(config.unread))
     engine = open_for_reading(url)
     try:
-        return asyncio.run(_check([account for account in config.accounts if not account.paused], engine))
+        return asyncio.run(_check(config.accounts, engine))
     finally:
         engine.dispose()
 
@@ -39,16 +45,18 @@ async def _check(accounts: Sequence[AccountConfig], engine: Engine) -> list[dict
     try:
         return await asyncio.gather(
             *(
-                cross_check(
-                    account.name,
-                    HttpInbox(APIS[account.api](account), account, pool, clock, rations),
-                    _records(account, engine),
-                )
+                _check_one(account, engine, HttpInbox(APIS[account.api](account), account, pool, clock, rations))
                 for account in accounts
             )
         )
     finally:
         await pool.close()
+
+
+async def _check_one(account: AccountConfig, engine: Engine, inbox: HttpInbox) -> dict[str, Any]:
+    if account.paused:
+        return not_asked(account.name, "it is paused")
+    return await cross_check(account.name, inbox, _records(account, engine))
 
 
 def _records(account: AccountConfig, engine: Engine) -> Records:

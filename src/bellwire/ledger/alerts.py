@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import orjson
 from sqlalchemy import bindparam, select
 
+from bellwire.ledger.prepared import KEYS, Prepared
 from bellwire.ledger.tables import accounts, alert_contents, alerts, obligations
-from bellwire.ledger.transaction import in_chunks
 from bellwire.model import Alert, ObligationState, Severity
 
 if TYPE_CHECKING:
@@ -36,16 +36,14 @@ HEAD_COLUMNS = (
 
 WITH_ACCOUNT = alerts.join(accounts, accounts.c.id == alerts.c.account_id)
 
-_MEMBERS = (
+_MEMBERS = Prepared(
     select(obligations.c.delivery_id, *HEAD_COLUMNS, alert_contents.c.message, alert_contents.c.payload)
     .select_from(
         WITH_ACCOUNT.join(obligations, obligations.c.alert_id == alerts.c.id).join(
             alert_contents, alert_contents.c.alert_id == alerts.c.id
         )
     )
-    .where(
-        obligations.c.delivery_id.in_(bindparam("keys", expanding=True)), obligations.c.state == bindparam("state")
-    )
+    .where(obligations.c.delivery_id.in_(KEYS), obligations.c.state == bindparam("state"))
     .order_by(obligations.c.alert_id)
 )
 
@@ -55,9 +53,8 @@ def alerts_of(
 ) -> dict[str, list[Alert]]:
     """Return the alerts that each of these deliveries still owes, or has brought into another state, oldest first."""
     members: dict[str, list[Alert]] = {}
-    for some in in_chunks(delivery_ids):
-        for row in connection.execute(_MEMBERS, {"keys": some, "state": state}):
-            members.setdefault(row.delivery_id, []).append(alert_of_row(row))
+    for row in _MEMBERS.all(connection, {"state": state}, keys=delivery_ids):
+        members.setdefault(row.delivery_id, []).append(alert_of_row(row))
     return members
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import bindparam, select
 
 from bellwire.errors import Verdict
+from bellwire.ledger.prepared import Prepared
 from bellwire.ledger.tables import channels
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 BREAKER_THRESHOLD = 5
 """So many failures in a row open a channel's breaker."""
 
-CHANNEL = select(channels).where(channels.c.id == bindparam("key"))
+CHANNEL = Prepared(select(channels).where(channels.c.id == bindparam("key")))
 """The row of one channel."""
 
 
 def update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> None:
     """Open or close the channel's breaker, and keep what the other side asked of all of the channel."""
     channel_id = tx.channel_id(policy.key)
-    row = tx.connection.execute(CHANNEL, {"key": channel_id}).one()
+    row = CHANNEL.first(tx.connection, {"key": channel_id})
     before = _ChannelState(row.failures, row.blocked_until, row.broken_since, row.probe_at, row.last_error, row.remote)
     after = before
     for outcome in outcomes:
@@ -50,9 +51,16 @@ class _ChannelState(NamedTuple):
     last_error: str | None
     remote: str
 
+    @property
+    def troubled(self) -> bool:
+        """Whether a success would change anything."""
+        return bool(self.failures or self.broken_since or self.probe_at or self.last_error)
+
 
 def _after(state: _ChannelState, outcome: Outcome, policy: ChannelPolicy, now: datetime) -> _ChannelState:
     """Return the channel's state after one more outcome. What the other side asked for holds whatever comes of it."""
+    if outcome.verdict is None and not outcome.remote and outcome.blocked_until is None and not state.troubled:
+        return state  # as nearly always
     asked = [moment for moment in (state.blocked_until, outcome.blocked_until) if moment]
     state = state._replace(blocked_until=max(asked, default=None), remote=outcome.remote or state.remote)
     if outcome.verdict is None or outcome.verdict == Verdict.MESSAGE_FAULT:

@@ -16,6 +16,7 @@ from sqlalchemy import Integer, and_, bindparam, func, select
 from bellwire.ledger.alerts import alerts_of
 from bellwire.ledger.breaking import CHANNEL
 from bellwire.ledger.grouping import advance_group, left_with_groups
+from bellwire.ledger.prepared import KEYS, Prepared
 from bellwire.ledger.repeating import tally
 from bellwire.ledger.resending import sent_before
 from bellwire.ledger.screening import screen
@@ -43,23 +44,52 @@ if TYPE_CHECKING:
 _LOOKS = 8
 """How often one claim looks for more in place of what may not go."""
 
-_EXPIRED = select(deliveries.c.id).where(
-    SENDING,
-    deliveries.c.channel_id == bindparam("channel"),
-    deliveries.c.lease_until <= bindparam("now", type_=Instant),
+_EXPIRED = Prepared(
+    select(deliveries.c.id).where(
+        SENDING,
+        deliveries.c.channel_id == bindparam("channel"),
+        deliveries.c.lease_until <= bindparam("now", type_=Instant),
+    )
 )
-_FIRST_LEASE = (
+_FIRST_LEASE = Prepared(
     select(deliveries.c.lease_until)
     .where(SENDING, deliveries.c.channel_id == bindparam("channel"))
     .order_by(deliveries.c.lease_until)
     .limit(1)
 )
-_HEADS = (
-    select(deliveries)
+_HEADS = Prepared(
+    select(
+        deliveries.c.id,
+        deliveries.c.channel_id,
+        deliveries.c.kind,
+        deliveries.c.group_key,
+        deliveries.c.group_labels,
+        deliveries.c.group_interval,
+        deliveries.c.part,
+        deliveries.c.parts,
+        deliveries.c.origin,
+        deliveries.c.due_at,
+        deliveries.c.attempts,
+        deliveries.c.doubtful,
+        deliveries.c.first_attempt_at,
+        deliveries.c.wanted_at,
+        deliveries.c.muting,
+        deliveries.c.wall_due_at,
+    )
     .where(CLAIMABLE, deliveries.c.channel_id == bindparam("channel"))
     .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)  # other replicas, where the database has any; SQLite leaves it out
+)
+_BODIES = Prepared(
+    select(delivery_bodies.c.delivery_id, delivery_bodies.c.body).where(delivery_bodies.c.delivery_id.in_(KEYS))
+)
+_TAKE = Prepared(
+    deliveries.update()
+    .where(deliveries.c.id.in_(KEYS))
+    .values(
+        state=DeliveryState.SENDING, open=False, owner=bindparam("to_owner"), lease_until=bindparam("to_lease_until")
+    )
 )
 
 
@@ -93,7 +123,7 @@ def _release(tx: Transaction, ids: Sequence[str]) -> None:
 
 def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
     channel_id = tx.channel_id(policy.key)
-    channel = tx.connection.execute(CHANNEL, {"key": channel_id}).one()
+    channel = CHANNEL.first(tx.connection, {"key": channel_id})
     _expire_leases(tx, channel_id)
     held = max((moment for moment in (channel.blocked_until, channel.probe_at) if moment), default=tx.now)
     if held > tx.now:
@@ -113,8 +143,8 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
     wake = _next_due(tx, later, bucket)
     if not due:
         # Whoever has a claim may be gone: then the end of its lease is what there is to wait for.
-        lease = tx.connection.execute(_FIRST_LEASE, {"channel": channel_id}).scalar_one_or_none()
-        wake = min((moment for moment in (wake, lease) if moment), default=None)
+        first = _FIRST_LEASE.first(tx.connection, {"channel": channel_id})
+        wake = min((moment for moment in (wake, first and first.lease_until) if moment), default=None)
     return Claims(claims=_claims(tx, policy, due, channel.remote), next_due=wake)
 
 
@@ -122,7 +152,7 @@ def _due(tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: int) ->
     """Return what is due and may go, and when the next one is due. What may not go is out of the way after this."""
     may_go: list[AnyRow] = []
     for _ in range(_LOOKS):
-        rows = tx.connection.execute(_HEADS, {"channel": channel_id, "limit": limit + 1}).all()
+        rows = _HEADS.all(tx.connection, {"channel": channel_id, "limit": limit + 1})
         due = [row for row in rows[:limit] if row.due_at <= tx.now]
         may_go = screen(tx, due)
         if len(may_go) == len(due):
@@ -140,8 +170,8 @@ def _next_due(tx: Transaction, later: datetime | None, bucket: Bucket | None) ->
 
 
 def _expire_leases(tx: Transaction, channel_id: int) -> None:
-    if ids := list(tx.connection.execute(_EXPIRED, {"channel": channel_id, "now": tx.now}).scalars()):
-        _release(tx, ids)
+    if expired := _EXPIRED.all(tx.connection, {"channel": channel_id, "now": tx.now}):
+        _release(tx, [row.id for row in expired])
 
 
 def _sending(tx: Transaction, channel_id: int) -> bool:
@@ -151,14 +181,8 @@ def _sending(tx: Transaction, channel_id: int) -> bool:
 
 def _take(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow]) -> None:
     ids = [row.id for row in rows]
-    values = {
-        "state": DeliveryState.SENDING,
-        "open": False,
-        "owner": tx.owner,
-        "lease_until": tx.now + timedelta(seconds=policy.lease),
-    }
-    for some in in_chunks(ids):
-        tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(values))
+    lease = {"to_owner": tx.owner, "to_lease_until": tx.now + timedelta(seconds=policy.lease)}
+    _TAKE.run(tx.connection, lease, keys=ids)
     if timed := [row.id for row in rows if row.wall_due_at is not None]:  # its time has come: from now on it is ours
         come = {"wall_due_at": None, "reason": None}
         tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(timed)).values(come))
@@ -177,12 +201,20 @@ def _split(tx: Transaction, policy: ChannelPolicy, row: AnyRow) -> None:
     if parts <= 1:
         return
     tx.connection.execute(deliveries.update().where(deliveries.c.id == row.id).values(parts=parts))
-    fixed = {"state": DeliveryState.PENDING, "head": False, "open": False, "parts": parts}
+    whole = tx.connection.execute(select(deliveries).where(deliveries.c.id == row.id)).one()
+    fixed = {
+        "state": DeliveryState.PENDING,
+        "head": False,
+        "open": False,
+        "parts": parts,
+        "owner": None,
+        "lease_until": None,
+    }
     fixed |= {"due_at": tx.now, "wanted_at": min(row.wanted_at or tx.now, tx.now), "wall_due_at": None, "reason": None}
     for number, some in enumerate(in_chunks(members, policy.max_alerts), start=1):
         if number == 1:
             continue
-        part = dict(row._mapping) | fixed | {"id": tx.new_id(), "part": number}  # noqa: SLF001 - SQLAlchemy's public name
+        part = dict(whole._mapping) | fixed | {"id": tx.new_id(), "part": number}  # noqa: SLF001 - SQLAlchemy's public name
         tx.connection.execute(deliveries.insert(), part)
         _move_members(tx, row.id, part["id"], some)
     tx.count("deliveries.pending", parts - 1)
@@ -249,15 +281,14 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], remo
     if not rows:
         return ()
     started = [row.id for row in rows if row.attempts]
-    query = select(delivery_bodies.c.delivery_id, delivery_bodies.c.body).where(
-        delivery_bodies.c.delivery_id.in_(started)
-    )
-    bodies = {row.delivery_id: row.body for row in tx.connection.execute(query)} if started else {}
+    bodies = {row.delivery_id: row.body for row in _BODIES.all(tx.connection, keys=started)}
     members = alerts_of(tx.connection, [row.id for row in rows if row.id not in bodies])
     members |= sent_before(tx, [row for row in rows if row.id not in bodies and row.id not in members])
     parts = _parts(tx, [row.id for row in rows if row.group_key])
     repeats = tally(tx, [row.id for row in rows if row.id not in bodies])
-    left = left_with_groups(tx, rows) if remote else {}  # who leaves nothing with the channel leaves nothing with groups
+    left = (
+        left_with_groups(tx, rows) if remote else {}
+    )  # who leaves nothing with the channel leaves nothing with groups
     return tuple(
         Claim(
             message=Message(

@@ -122,7 +122,8 @@ def _sqlite_writer(path: Path) -> Engine:
         f"sqlite:///{path}",
         poolclass=StaticPool,  # one connection, for ever
         hide_parameters=True,  # errors name the statement, not what alerts say
-        connect_args={"check_same_thread": False, "timeout": 1.0},
+        # Each statement has a text for each size of batch; reading one anew costs more than running it.
+        connect_args={"check_same_thread": False, "timeout": 1.0, "cached_statements": 1024},
     )
 
     @event.listens_for(engine, "connect")
@@ -134,7 +135,7 @@ def _sqlite_writer(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.connection.cursor().execute("BEGIN IMMEDIATE")
 
     return engine
 

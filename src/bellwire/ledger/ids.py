@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, as in ULIDs
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = tuple(range(120, -1, -10))  # 13 pairs of 10 bits
+_LOW_BITS, _LOW_SHIFTS, _PREFIX = 30, (20, 10, 0), 20  # of the last three pairs; a prefix is what stands before them
 _VALUE = {character: value for value, character in enumerate(_ALPHABET)}
 _RANDOM_BITS = 80
-_LENGTH = 26
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -21,25 +27,32 @@ class Ids:
 
     def __init__(self, last: str | None = None) -> None:
         self._last = decode(last) if last else 0
+        self._now: datetime | None = None
+        self._high, self._prefix = -1, ""  # what ids that follow one another begin with
 
     def next(self, now: datetime) -> str:
         """Return an id that is greater than all before it."""
-        milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
-        fresh = milliseconds << _RANDOM_BITS
-        if fresh > self._last:
-            # The top bit is left 0, so that counting up within the millisecond cannot run out.
-            fresh |= secrets.randbits(_RANDOM_BITS - 1)
-        self._last = max(fresh, self._last + 1)
-        return encode(self._last)
+        self._last += 1
+        if now is not self._now:
+            self._now = now
+            fresh = (now - _EPOCH) // timedelta(milliseconds=1) << _RANDOM_BITS
+            if fresh >= self._last:
+                # The top bit is left 0, so that counting up within the millisecond cannot run out.
+                self._last = fresh | secrets.randbits(_RANDOM_BITS - 1)
+        high = self._last >> _LOW_BITS
+        if high != self._high:
+            self._high, self._prefix = high, encode(self._last)[:_PREFIX]
+        return self._prefix + encode_pairs(self._last, _LOW_SHIFTS)
 
 
 def encode(value: int) -> str:
     """Return ``value`` as 26 characters."""
-    characters = []
-    for _ in range(_LENGTH):
-        value, digit = divmod(value, 32)
-        characters.append(_ALPHABET[digit])
-    return "".join(reversed(characters))
+    return encode_pairs(value, _SHIFTS)
+
+
+def encode_pairs(value: int, shifts: Sequence[int]) -> str:
+    """Return those pairs of characters that stand so many bits from the end."""
+    return "".join([_PAIRS[value >> shift & 0x3FF] for shift in shifts])
 
 
 def decode(text: str) -> int:

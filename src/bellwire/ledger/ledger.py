@@ -30,6 +30,7 @@ from bellwire.ledger import (
 from bellwire.ledger.database import open_database
 from bellwire.ledger.ids import Ids, time_of
 from bellwire.ledger.letters import DeadLetters
+from bellwire.ledger.pressing import Presses
 from bellwire.ledger.silences import Silences
 from bellwire.ledger.tables import alerts, deliveries, trouble_messages
 from bellwire.ledger.telling import TroubleMessages
@@ -95,6 +96,8 @@ class Ledger:
         """What is dead, for people to send again or give up."""
         self.silences = Silences(self._writer, self.ask, clock)
         """What people do not want to hear of."""
+        self.presses = Presses(self._writer, self.ask)
+        """Messages that were sent, as people act on them."""
         self.messages = TroubleMessages(self._writer)
         """What is told of Bellwire's own troubles."""
         # People's questions may take long: what intake asks has a thread of its own.

@@ -36,13 +36,14 @@ def answer_of(letters: Letters) -> Answer:
 
     ``deliveries``, each with ``id receiver channel name reason alerts`` (a number) and ``replays`` (``id``, None where
     nothing was done, ``receiver channel name alerts``); ``alerts``, a number, each counted once; ``skipped``; ``next``,
-    what names the order's next part, None at its end; ``unknown`` and ``refused``, sentences.
+    what names the order's next part, None at its end; ``misnamed`` (a receiver), ``unknown`` and ``refused``, sentences.
     """
     return {
         "deliveries": [_letter(letter) for letter in letters.letters],
         "alerts": len({alert_id for letter in letters.letters for alert_id in letter.alerts}),
         "skipped": letters.skipped,
         "next": None if letters.after is None else f"{letters.after}.{letters.until}",
+        "misnamed": list(letters.misnamed),
         "unknown": list(letters.unknown),
         "refused": list(letters.refused),
     }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 
 from bellwire.ledger.admitting import Admission
 from bellwire.ledger.joining import catch_up_group
 from bellwire.ledger.marking import insert_marks
 from bellwire.ledger.payloads import dump_payload
+from bellwire.ledger.prepared import KEYS, Insertion, Prepared
 from bellwire.ledger.tables import (
     UNFINISHED,
     accounts,
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_ALERTS, _CONTENTS, _OBLIGATIONS = Insertion(alerts), Insertion(alert_contents), Insertion(obligations)
+_KNOWN = Prepared(
+    select(alerts.c.upstream_id).where(alerts.c.account_id == bindparam("account"), alerts.c.upstream_id.in_(KEYS))
+)
+
+
 @dataclass(slots=True)
 class _Rows:
     """What the batch adds, table by table."""
@@ -55,9 +62,9 @@ def record_arrivals(tx: Transaction, batches: Sequence[Sequence[Arrival]]) -> li
     rows = _Rows()
     admission = Admission(tx, [arrival for batch in batches for arrival in batch])
     results = [[_record(tx, arrival, known, rows, admission) for arrival in batch] for batch in batches]
-    for table, new in ((alerts, rows.alerts), (alert_contents, rows.contents), (obligations, rows.obligations)):
-        if new:
-            tx.connection.execute(table.insert(), new)
+    _ALERTS.run(tx.connection, rows.alerts)
+    _CONTENTS.run(tx.connection, rows.contents)
+    _OBLIGATIONS.run(tx.connection, rows.obligations)
     admission.write()
     insert_marks(tx, rows.marks)
     return results
@@ -123,11 +130,8 @@ def _known(tx: Transaction, arrivals: Sequence[Arrival]) -> set[tuple[int, str]]
         wanted.setdefault(tx.account_id(arrival.account), []).append(arrival.alert.upstream_id)
     known: set[tuple[int, str]] = set()
     for account_id, ids in wanted.items():
-        for some in in_chunks(ids):
-            query = select(alerts.c.upstream_id).where(
-                alerts.c.account_id == account_id, alerts.c.upstream_id.in_(some)
-            )
-            known.update((account_id, each) for each in tx.connection.execute(query).scalars())
+        rows = _KNOWN.all(tx.connection, {"account": account_id}, keys=ids)
+        known.update((account_id, row.upstream_id) for row in rows)
     return known
 
 

@@ -92,6 +92,8 @@ def abandon_letters(tx: Transaction, orders: Sequence[LetterOrder]) -> list[Lett
 def _replay(tx: Transaction, order: LetterOrder, receivers: Receivers) -> Letters:
     if order.to is not None and order.to not in receivers:
         return Letters(refused=(f"there is no receiver {order.to}: {suggestion(order.to, receivers)}",))
+    if misnamed := _misnamed(tx, order, receivers):
+        return Letters(misnamed=misnamed)
     until = order.until or _last_dead(tx)
     rows, unknown = _chosen(tx, order, until)
     if unknown:
@@ -124,7 +126,8 @@ def _abandon(tx: Transaction, order: LetterOrder) -> Letters:
         for some in in_chunks(ids):
             given_up = {"state": ObligationState.SUPPRESSED, "reason": Suppression.ABANDONED.value}
             dead = and_(obligations.c.delivery_id.in_(some), obligations.c.state == ObligationState.DEAD)
-            tx.connection.execute(obligations.update().where(dead).values(given_up))
+            ended = tx.connection.execute(obligations.update().where(dead).values(given_up))
+            tx.suppressed[Suppression.ABANDONED.value] += ended.rowcount
         end_empty(tx, ids, Suppression.ABANDONED.value)
         settle_alerts(tx, {member.alert_id for some in members.values() for member in some})
         _note(tx, "delivery_abandoned", letters, order)
@@ -132,6 +135,16 @@ def _abandon(tx: Transaction, order: LetterOrder) -> Letters:
 
 
 # --- choosing --------------------------------------------------------------------------------------------------------
+
+
+def _misnamed(tx: Transaction, order: LetterOrder, receivers: Receivers) -> tuple[str, ...]:
+    """Return what is wrong with the receiver whose dead ones are meant: those of one that is gone may be, too."""
+    if order.receiver is None or order.receiver in receivers:
+        return ()
+    known = {*receivers, *tx.connection.execute(select(channels.c.receiver).distinct()).scalars()}
+    if order.receiver in known:
+        return ()
+    return (f"there is no receiver {order.receiver}: {suggestion(order.receiver, known)}",)
 
 
 def _chosen(tx: Transaction, order: LetterOrder, until: str) -> tuple[list[AnyRow], tuple[str, ...]]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
 from bellwire.ledger.marking import insert_marks
+from bellwire.ledger.prepared import KEYS, Prepared
 from bellwire.ledger.repeating import review
 from bellwire.ledger.tables import accounts, alerts, obligations
-from bellwire.ledger.transaction import in_chunks
 from bellwire.model import AccountKey, AlertState, ObligationState, Suppression
 from bellwire.states import may_mark, settle
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
 
-_SETTLE_ALERT = (
+_SETTLE_ALERTS = Prepared(
     alerts.update()
-    .where(alerts.c.id == bindparam("key"))
+    .where(alerts.c.id.in_(KEYS))
     .values(
         state=bindparam("to_state"),
         settled_at=bindparam("to_settled_at"),
@@ -30,7 +31,7 @@ _SETTLE_ALERT = (
         suppressed_by=bindparam("to_suppressed_by"),
     )
 )
-_OWED = (
+_OWED = Prepared(
     select(
         obligations.c.alert_id,
         obligations.c.delivery_id,
@@ -51,18 +52,23 @@ _OWED = (
             accounts, accounts.c.id == alerts.c.account_id
         )
     )
-    .where(obligations.c.alert_id.in_(bindparam("keys", expanding=True)))
+    .where(obligations.c.alert_id.in_(KEYS))
     .order_by(obligations.c.alert_id)
 )
-_MEMBERS = select(obligations.c.alert_id).where(obligations.c.delivery_id.in_(bindparam("keys", expanding=True)))
+_MEMBERS = Prepared(select(obligations.c.alert_id).where(obligations.c.delivery_id.in_(KEYS)))
+
+
+class _Standing(NamedTuple):
+    """Where alerts stand, and why: those that stand alike are written together."""
+
+    state: AlertState
+    why: Suppression | None
+    by: str | None
 
 
 def alerts_in(tx: Transaction, delivery_ids: Sequence[str]) -> set[str]:
     """Return the alerts that these deliveries name."""
-    found: set[str] = set()
-    for some in in_chunks(delivery_ids):
-        found.update(tx.connection.execute(_MEMBERS, {"keys": some}).scalars())
-    return found
+    return {row.alert_id for row in _MEMBERS.all(tx.connection, keys=delivery_ids)}
 
 
 def settle_alerts(tx: Transaction, alert_ids: Collection[str]) -> dict[str, list[AnyRow]]:
@@ -72,38 +78,31 @@ def settle_alerts(tx: Transaction, alert_ids: Collection[str]) -> dict[str, list
     ``created_at``.
     """
     owed = dict(_owed(tx, {*alert_ids, *review(tx, alert_ids)}))
-    updates: list[dict[str, Any]] = []
+    changed: defaultdict[_Standing, list[str]] = defaultdict(list)
     marks: list[dict[str, Any]] = []
     for alert_id, rows in owed.items():
         alert, states = rows[0], [row.obligation for row in rows]
         state = settle(states)
         if state is not alert.state:
             why, by = _suppression(rows) if state is AlertState.SUPPRESSED else (None, None)
-            updates.append(
-                {
-                    "key": alert_id,
-                    "to_state": state,
-                    "to_settled_at": None if state is AlertState.IN_FLIGHT else tx.now,
-                    "to_suppression": why,
-                    "to_suppressed_by": by,
-                }
-            )
+            changed[_Standing(state, why, by)].append(alert_id)
             tx.move("alerts", alert.state, state)
         abandoned = any(row.reason == Suppression.ABANDONED for row in rows)
         if alert.markable and may_mark(alert.mark, states, abandoned=abandoned):
             marks.append({"alert_id": alert_id, "account_id": alert.account_id, "upstream_id": alert.upstream_id})
             tx.due_accounts.add(AccountKey(name=alert.name, base_url=alert.base_url))
-    if updates:
-        tx.connection.execute(_SETTLE_ALERT, updates)
+    for standing, ids in changed.items():
+        settled_at = None if standing.state is AlertState.IN_FLIGHT else tx.now
+        values = {"to_state": standing.state, "to_suppression": standing.why, "to_suppressed_by": standing.by}
+        _SETTLE_ALERTS.run(tx.connection, values | {"to_settled_at": settled_at}, keys=ids)
     insert_marks(tx, marks)
     return owed
 
 
 def _owed(tx: Transaction, alert_ids: Collection[str]) -> Iterator[tuple[str, list[AnyRow]]]:
-    for some in in_chunks(sorted(alert_ids)):
-        rows = tx.connection.execute(_OWED, {"keys": some})
-        for alert_id, of_alert in itertools.groupby(rows, key=lambda row: row.alert_id):
-            yield alert_id, list(of_alert)
+    rows = _OWED.all(tx.connection, keys=sorted(alert_ids))
+    for alert_id, of_alert in itertools.groupby(rows, key=lambda row: row.alert_id):
+        yield alert_id, list(of_alert)
 
 
 def _suppression(rows: Sequence[AnyRow]) -> tuple[Suppression | None, str | None]:

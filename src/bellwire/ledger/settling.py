@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from bellwire.ledger import standing_in
 from bellwire.ledger.breaking import update_channel
 from bellwire.ledger.grouping import advance_group
+from bellwire.ledger.prepared import KEYS, Insertion, Prepared
 from bellwire.ledger.settlement import alerts_in, settle_alerts
 from bellwire.ledger.tables import (
     SENDING,
@@ -20,7 +21,7 @@ from bellwire.ledger.tables import (
     delivery_bodies,
     obligations,
 )
-from bellwire.ledger.transaction import DIED, in_chunks
+from bellwire.ledger.transaction import DIED
 from bellwire.ledger.types import Instant
 from bellwire.model import DeliveryState, ObligationState
 from bellwire.records import Settled
@@ -29,28 +30,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Select
-
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
     from bellwire.model import ChannelKey
     from bellwire.records import ChannelPolicy, Fallback, Outcome, Start
 
-# Statements are made once: making them costs more than running them.
-
-_START = (
+_START = Prepared(
     deliveries.update()
-    .where(deliveries.c.id == bindparam("key"))
+    .where(deliveries.c.id.in_(KEYS))
     .values(
-        attempts=bindparam("to_attempts"),
+        attempts=deliveries.c.attempts + 1,
         doubtful=True,
-        first_attempt_at=bindparam("to_first_attempt_at"),
+        first_attempt_at=func.coalesce(deliveries.c.first_attempt_at, bindparam("to_first_attempt_at", type_=Instant)),
         lease_until=bindparam("to_lease_until"),
     )
 )
-_END_ATTEMPT = (
+_BEGIN_ATTEMPTS = Insertion(attempts)
+_END_ATTEMPTS = Prepared(
     attempts.update()
-    .where(attempts.c.delivery_id == bindparam("key"), attempts.c.n == bindparam("number"))
+    .where(attempts.c.delivery_id.in_(KEYS), attempts.c.n == bindparam("number"))
     .values(
         ended_at=bindparam("to_ended_at"),
         outcome=bindparam("to_outcome"),
@@ -58,68 +56,75 @@ _END_ATTEMPT = (
         detail=bindparam("to_detail"),
     )
 )
-_FINISH = (
-    deliveries.update()
-    .where(deliveries.c.id == bindparam("key"))
-    .values(
-        state=bindparam("to_state"),
-        doubtful=bindparam("to_doubtful"),
-        due_at=bindparam("to_due_at"),
-        finished_at=bindparam("to_finished_at"),
-        reason=bindparam("to_reason"),
-        owner=None,
-        lease_until=None,
-    )
+_AFTER_ATTEMPT: dict[str, Any] = {
+    "state": bindparam("to_state"),
+    "doubtful": bindparam("to_doubtful"),
+    "finished_at": bindparam("to_finished_at"),
+    "reason": bindparam("to_reason"),
+    "owner": None,
+    "lease_until": None,
+}
+_FINISH = Prepared(deliveries.update().where(deliveries.c.id.in_(KEYS)).values(_AFTER_ATTEMPT))
+_WAIT = Prepared(
+    deliveries.update().where(deliveries.c.id.in_(KEYS)).values(_AFTER_ATTEMPT | {"due_at": bindparam("to_due_at")})
 )
-_SETTLE_OBLIGATIONS = (
+_SETTLE_OBLIGATIONS = Prepared(
     obligations.update()
-    .where(obligations.c.delivery_id == bindparam("key"), obligations.c.state == ObligationState.OPEN)
+    .where(obligations.c.delivery_id.in_(KEYS), obligations.c.state == ObligationState.OPEN)
     .values(state=bindparam("to_state"), reason=bindparam("to_reason"))
 )
-_CLAIMED = select(deliveries).where(
-    SENDING,
-    deliveries.c.id.in_(bindparam("keys", expanding=True)),
-    deliveries.c.owner == bindparam("owner"),
-    deliveries.c.lease_until > bindparam("now", type_=Instant),
+_CLAIMED = Prepared(
+    select(deliveries.c.id, deliveries.c.attempts).where(
+        SENDING,
+        deliveries.c.id.in_(KEYS),
+        deliveries.c.owner == bindparam("owner"),
+        deliveries.c.lease_until > bindparam("now", type_=Instant),
+    )
 )
-_UNSETTLED = select(deliveries).where(WAITING, deliveries.c.id.in_(bindparam("keys", expanding=True)))
-_DROP_BODIES = delivery_bodies.delete().where(delivery_bodies.c.delivery_id.in_(bindparam("keys", expanding=True)))
+_UNSETTLED = Prepared(
+    select(
+        deliveries.c.id,
+        deliveries.c.channel_id,
+        deliveries.c.state,
+        deliveries.c.attempts,
+        deliveries.c.due_at,
+        deliveries.c.group_key,
+        deliveries.c.group_labels,
+        deliveries.c.group_interval,
+        deliveries.c.fallen_back,
+    ).where(WAITING, deliveries.c.id.in_(KEYS))
+)
+_KEEP_BODIES = Insertion(delivery_bodies)
+_DROP_BODIES = Prepared(delivery_bodies.delete().where(delivery_bodies.c.delivery_id.in_(KEYS)))
 
 
 def start_attempts(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Start]]]) -> list[list[bool]]:
     """Write an attempt and the frozen body for each, under a new lease; False where the claim is no longer ours."""
     ids = [start.delivery_id for _, starts in batches for start in starts]
-    mine = {row.id: row for row in _select(tx, _CLAIMED, ids, owner=tx.owner, now=tx.now)}
+    claimed = _CLAIMED.all(tx.connection, {"owner": tx.owner, "now": tx.now}, keys=ids)
+    mine = {row.id: row.attempts for row in claimed}
     begun: list[dict[str, Any]] = []
     bodies: list[dict[str, Any]] = []
     for policy, starts in batches:
-        for start in starts:
-            if start.delivery_id not in mine:
-                continue
-            row = mine[start.delivery_id]
-            begun.append(
-                {
-                    "key": row.id,
-                    "to_attempts": row.attempts + 1,
-                    "to_first_attempt_at": row.first_attempt_at or tx.now,
-                    "to_lease_until": tx.now + timedelta(seconds=policy.lease),
-                }
-            )
-            if row.attempts == 0:
-                bodies.append({"delivery_id": row.id, "body": start.body})
-    if begun:
-        tx.connection.execute(_START, begun)
-        made = [{"delivery_id": row["key"], "n": row["to_attempts"], "started_at": tx.now} for row in begun]
-        tx.connection.execute(attempts.insert(), made)
-    if bodies:
-        tx.connection.execute(delivery_bodies.insert(), bodies)
+        ours = [start for start in starts if start.delivery_id in mine]
+        if not ours:
+            continue
+        lease = {"to_first_attempt_at": tx.now, "to_lease_until": tx.now + timedelta(seconds=policy.lease)}
+        _START.run(tx.connection, lease, keys=[start.delivery_id for start in ours])
+        for start in ours:
+            before = mine[start.delivery_id]
+            begun.append({"delivery_id": start.delivery_id, "n": before + 1, "started_at": tx.now})
+            if before == 0:
+                bodies.append({"delivery_id": start.delivery_id, "body": start.body})
+    _BEGIN_ATTEMPTS.run(tx.connection, begun)
+    _KEEP_BODIES.run(tx.connection, bodies)
     return [[start.delivery_id in mine for start in starts] for _, starts in batches]
 
 
 def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Outcome]]]) -> list[list[Settled]]:
     """Write the outcomes of attempts, and all that follows: obligations, alerts, read marks, the channel, the group."""
     ids = [outcome.delivery_id for _, outcomes in batches for outcome in outcomes]
-    unsettled = {row.id: row for row in _select(tx, _UNSETTLED, ids)}
+    unsettled = {row.id: row for row in _UNSETTLED.all(tx.connection, keys=ids)}
     changes = Changes(tx)
     by_channel: dict[ChannelKey, tuple[ChannelPolicy, list[Outcome]]] = {}
     for policy, outcomes in batches:
@@ -143,21 +148,52 @@ def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequ
     ]
 
 
-def _select(tx: Transaction, query: Select[Any], ids: Sequence[str], **values: Any) -> list[AnyRow]:
-    return [row for some in in_chunks(ids) for row in tx.connection.execute(query, {"keys": some} | values)]
+class _Attempt(NamedTuple):
+    """How attempts ended: those that ended alike are written together."""
+
+    number: int
+    outcome: str
+    reason: str | None
+    detail: str | None
+
+    def values(self) -> dict[str, Any]:
+        to = {"to_outcome": self.outcome, "to_reason": self.reason, "to_detail": self.detail}
+        return {"number": self.number} | to
+
+
+class _Wait(NamedTuple):
+    """Until when deliveries wait that are tried again."""
+
+    reason: str | None
+    doubtful: bool
+    due_at: datetime
+
+    def values(self) -> dict[str, Any]:
+        to = {"to_reason": self.reason, "to_doubtful": self.doubtful, "to_due_at": self.due_at}
+        return to | {"to_state": DeliveryState.PENDING, "to_finished_at": None}
+
+
+class _End(NamedTuple):
+    """How deliveries ended."""
+
+    state: DeliveryState
+    reason: str | None
+
+
+_OBLIGATION = {DeliveryState.SENT: ObligationState.SENT, DeliveryState.DEAD: ObligationState.DEAD}
 
 
 class Changes:
-    """What a batch of outcomes changes, gathered so that each table is written once.
+    """What a batch of outcomes changes, gathered so that what changes alike is written by one statement.
 
     In this order: `add` or `kill` each, `write`, `stand_in`, `settle_alerts`.
     """
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-        self._attempts: list[dict[str, Any]] = []
-        self._deliveries: list[dict[str, Any]] = []
-        self._obligations: list[dict[str, Any]] = []
+        self._attempts: defaultdict[_Attempt, list[str]] = defaultdict(list)
+        self._finished: defaultdict[_End, list[str]] = defaultdict(list)
+        self._waiting: defaultdict[_Wait, list[str]] = defaultdict(list)
         self._sent: set[str] = set()
         self._died: list[AnyRow] = []
         self._late: list[str] = []  # still waiting, and its fallbacks have been asked
@@ -166,21 +202,10 @@ class Changes:
 
     def add(self, outcome: Outcome, row: AnyRow) -> None:
         """Gather what one outcome changes."""
-        now = self._tx.now
         state = _state_after(outcome)
-        self._attempts.append(
-            {
-                "key": outcome.delivery_id,
-                "number": outcome.attempt,
-                "to_ended_at": now,
-                "to_outcome": outcome.verdict or "sent",
-                "to_reason": outcome.reason or None,
-                "to_detail": outcome.detail or None,
-            }
-        )
-        self._finish(
-            row, state, outcome.reason, due_at=outcome.due_at, doubtful=outcome.doubtful, left=outcome.group
-        )
+        attempt = _Attempt(outcome.attempt, outcome.verdict or "sent", outcome.reason or None, outcome.detail or None)
+        self._attempts[attempt].append(outcome.delivery_id)
+        self._finish(row, state, outcome.reason, due_at=outcome.due_at, doubtful=outcome.doubtful, left=outcome.group)
 
     def kill(self, row: AnyRow, reason: str) -> None:
         """Gather what it changes that a waiting delivery can never be sent."""
@@ -196,45 +221,37 @@ class Changes:
         doubtful: bool = False,
         left: str = "",
     ) -> None:
-        finished = state is not DeliveryState.PENDING
-        self._deliveries.append(
-            {
-                "key": row.id,
-                "to_state": state,
-                "to_doubtful": doubtful and not finished,
-                "to_due_at": due_at or row.due_at,
-                "to_finished_at": self._tx.now if finished else None,
-                "to_reason": reason or None,
-            }
-        )
         self._tx.move("deliveries", row.state, state)
         if state is DeliveryState.DEAD:
             self._tx.count(f"{DIED}{row.channel_id}")
-        if finished:
+        if state is DeliveryState.PENDING:
+            self._waiting[_Wait(reason or None, doubtful, due_at or row.due_at)].append(row.id)
+            if row.fallen_back and not doubtful:
+                self._late.append(row.id)
+        else:
             sent = state is DeliveryState.SENT
-            to_state = ObligationState.SENT if sent else ObligationState.DEAD
-            self._obligations.append({"key": row.id, "to_state": to_state, "to_reason": reason or None})
+            self._finished[_End(state, reason or None)].append(row.id)
             if sent:
                 self._sent.add(row.id)
             elif not row.fallen_back:
                 self._died.append(row)
             if row.group_key:
                 self._grouped.append((row, sent, left))
-        elif row.fallen_back and not doubtful:
-            self._late.append(row.id)
 
     def write(self) -> None:
         """Write them."""
         connection = self._tx.connection
-        if self._attempts:
-            connection.execute(_END_ATTEMPT, self._attempts)
-        if self._deliveries:
-            connection.execute(_FINISH, self._deliveries)
-        if self._obligations:
-            connection.execute(_SETTLE_OBLIGATIONS, self._obligations)
-        for some in in_chunks(sorted(self._sent)):
-            # What was sent will not be sent again; what died is kept whole.
-            connection.execute(_DROP_BODIES, {"keys": some})
+        fixed = {"to_doubtful": False, "to_finished_at": self._tx.now}
+        for attempt, ids in self._attempts.items():
+            _END_ATTEMPTS.run(connection, attempt.values() | {"to_ended_at": self._tx.now}, keys=ids)
+        for wait, ids in self._waiting.items():
+            _WAIT.run(connection, wait.values(), keys=ids)
+        for end, ids in self._finished.items():
+            values = {"to_state": end.state, "to_reason": end.reason}
+            _FINISH.run(connection, values | fixed, keys=ids)
+            _SETTLE_OBLIGATIONS.run(connection, values | {"to_state": _OBLIGATION[end.state]}, keys=ids)
+        if self._sent:  # it will not be sent again; what died is kept whole
+            _DROP_BODIES.run(connection, keys=sorted(self._sent))
         for row, sent, left in self._grouped:
             advance_group(self._tx, row, sent=sent, left=left)
 
@@ -243,7 +260,8 @@ class Changes:
         for channel_id, stand_ins in fallbacks.items():
             dead = [row for row in self._died if row.channel_id == channel_id]
             standing_in.fall_back(self._tx, stand_ins, dead)
-        alert_ids = alerts_in(self._tx, [row["key"] for row in self._obligations] + self._late)
+        ended = [delivery_id for ids in self._finished.values() for delivery_id in ids]
+        alert_ids = alerts_in(self._tx, ended + self._late)
         self._alerts = alert_ids | standing_in.cover(self._tx, alert_ids)
 
     def settle_alerts(self) -> dict[str, list[float]]:

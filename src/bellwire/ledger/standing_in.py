@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Integer, and_, bindparam, select
 
+from bellwire.ledger.prepared import Prepared
 from bellwire.ledger.settlement import settle_alerts
 from bellwire.ledger.tables import LATE, deliveries, obligations, stand_ins
 from bellwire.ledger.transaction import in_chunks
@@ -60,7 +61,7 @@ _OWED = select(obligations.c.alert_id, obligations.c.channel_id, obligations.c.s
     obligations.c.alert_id.in_(bindparam("keys", expanding=True))
 )
 _STANDING = select(stand_ins).where(stand_ins.c.alert_id.in_(bindparam("keys", expanding=True)))
-_ANY_STANDING = select(stand_ins.c.alert_id).limit(1)
+_ANY_STANDING = Prepared(select(stand_ins.c.alert_id).limit(1))
 _CONFIRMED = (
     select(stand_ins, obligations.c.state)
     .outerjoin(
@@ -226,7 +227,7 @@ def cover(tx: Transaction, alert_ids: Collection[str]) -> set[str]:
 
     What is being sent or in doubt is left: the outcome says more. It is looked at again after that.
     """
-    if not alert_ids or tx.connection.execute(_ANY_STANDING).first() is None:
+    if not alert_ids or _ANY_STANDING.first(tx.connection) is None:
         return set()
     confirmed = set(_confirmed(tx, alert_ids))
     if not confirmed:

@@ -83,7 +83,7 @@ def _claim(tx: Transaction, policy: ChannelPolicy) -> Claims:
     row = tx.connection.execute(waiting.order_by(trouble_messages.c.id).limit(1)).one_or_none()
     if row is None:
         return Claims()
-    channel = tx.connection.execute(CHANNEL, {"key": channel_id}).one()
+    channel = CHANNEL.first(tx.connection, {"key": channel_id})
     due = max(row.due_at, channel.blocked_until or row.due_at)
     if due > tx.now:
         return Claims(next_due=due)
@@ -212,7 +212,7 @@ def _after(outcome: Outcome, policy: ChannelPolicy, now: datetime) -> dict[str, 
 def _note_channel(tx: Transaction, key: ChannelKey, outcome: Outcome) -> None:
     """Keep what the other side said of the channel as a whole."""
     channel_id = tx.channel_id(key)
-    row = tx.connection.execute(CHANNEL, {"key": channel_id}).one()
+    row = CHANNEL.first(tx.connection, {"key": channel_id})
     values: dict[str, Any] = {}
     if outcome.blocked_until and (row.blocked_until is None or outcome.blocked_until > row.blocked_until):
         values["blocked_until"] = outcome.blocked_until

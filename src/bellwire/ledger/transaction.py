@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
+from bellwire.ledger.prepared import Insertion
 from bellwire.ledger.tables import accounts, channels, totals
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ TALLY = "troubles."
 DIED = f"{TALLY}died."  # and the channel's row
 UNMARKED = f"{TALLY}unmarked."  # and the account's
 
-_ADD_TOTAL = totals.update().where(totals.c.name == bindparam("key")).values(number=totals.c.number + bindparam("more"))
+_ADD_TO_TOTALS = Insertion(totals, "ON CONFLICT (name) DO UPDATE SET number = totals.number + excluded.number")
 
 
 @dataclass(slots=True)
@@ -96,6 +97,7 @@ class Transaction:
         self.suppressed: Counter[str] = Counter()  # alerts and obligations that the ledger suppressed itself
         self._context = context
         self._totals: Counter[str] = Counter()
+        self._moves: Counter[tuple[str, str, str]] = Counter()  # of what, out of which state, into which
 
     def new_id(self) -> str:
         """Return an id that is greater than all before it."""
@@ -107,8 +109,7 @@ class Transaction:
 
     def move(self, what: str, old: str, new: str, number: int = 1) -> None:
         """Count ``number`` of ``what`` out of one state and into another."""
-        self._totals[f"{what}.{old}"] -= number
-        self._totals[f"{what}.{new}"] += number
+        self._moves[what, old, new] += number
 
     def account_id(self, key: AccountKey) -> int:
         """Return the account's row, making one where there is none."""
@@ -130,13 +131,13 @@ class Transaction:
 
     def finish(self) -> None:
         """Write the totals."""
+        for (what, old, new), number in self._moves.items():
+            self._totals[f"{what}.{old}"] -= number
+            self._totals[f"{what}.{new}"] += number
         changed = {name: more for name, more in self._totals.items() if more}
         if not changed:
             return
-        known = set(self.connection.execute(select(totals.c.name)).scalars())
-        if new := [{"name": name, "number": 0} for name in changed if name not in known]:
-            self.connection.execute(totals.insert(), new)
-        self.connection.execute(_ADD_TOTAL, [{"key": name, "more": more} for name, more in changed.items()])
+        _ADD_TO_TOTALS.run(self.connection, [{"name": name, "number": more} for name, more in changed.items()])
 
     def _insert(self, statement: object) -> int:
         result = self.connection.execute(statement)  # type: ignore[call-overload]  # an insert, by its callers

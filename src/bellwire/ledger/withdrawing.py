@@ -113,8 +113,7 @@ def withdraw(
         return
     values = {"to_state": state, "to_reason": reason, "to_detail": detail}
     tx.connection.execute(_LEAVE, [{"alert": row.alert_id, "channel": row.channel_id} | values for row in rows])
-    if state is ObligationState.SUPPRESSED:
-        tx.suppressed[reason] += len(rows)
+    tx.suppressed[reason] += len(rows)
     end_empty(tx, {row.delivery_id for row in rows}, reason)
 
 

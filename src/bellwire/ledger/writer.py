@@ -28,7 +28,7 @@ from bellwire.ledger.transaction import Transaction
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from bellwire.ledger.transaction import Context
 
@@ -73,6 +73,7 @@ class Writer:
 
     def __init__(self, engine: Engine, context: Context, committed: Callable[[Transaction], None]) -> None:
         self._engine = engine
+        self._connection: Connection | None = None  # the thread's
         self._context = context
         self._committed = committed  # called in the event loop after each commit, before the results are given
         self._loop = asyncio.get_running_loop()
@@ -111,6 +112,13 @@ class Writer:
     # Everything below runs in the thread, but for `_deliver`.
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            if self._connection is not None:
+                self._connection.close()
+
+    def _work(self) -> None:
         open_ = True
         pauses = iter(_RETRY_PAUSES)
         while open_ or self._backlog:
@@ -153,7 +161,7 @@ class Writer:
             transaction = self._transact(jobs, done)
         except Exception as error:  # noqa: BLE001 - each job's caller gets it
             self._context.forget()
-            if isinstance(error, exc.DBAPIError) and _cannot_write(error):
+            if isinstance(error, exc.DBAPIError | sqlite3.Error) and _cannot_write(error):
                 self._note_trouble(error)
                 return jobs
             if len(jobs) > 1:
@@ -171,18 +179,21 @@ class Writer:
         by_operation: dict[Operation[Any, Any], list[_Job]] = {}
         for job in jobs:
             by_operation.setdefault(job.operation, []).append(job)
-        with self._engine.begin() as connection:
-            transaction = Transaction(connection, self._context)
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            transaction = Transaction(self._connection, self._context)
             for operation, same in by_operation.items():
                 results = operation(transaction, [job.argument for job in same])
                 done.results.extend(zip(same, results, strict=True))
             transaction.finish()
         return transaction
 
-    def _note_trouble(self, error: exc.DBAPIError) -> None:
+    def _note_trouble(self, error: exc.DBAPIError | sqlite3.Error) -> None:
         if self.trouble is None:
-            log.error("ledger_cannot_write", error=str(error.orig))
-            self.trouble = Trouble(self._context.clock.wall(), str(error.orig))
+            said = str(_driver_error(error))
+            log.error("ledger_cannot_write", error=said)
+            self.trouble = Trouble(self._context.clock.wall(), said)
 
     def _note_recovery(self) -> None:
         if self.trouble is not None:
@@ -221,9 +232,14 @@ _DATABASE_IN_TROUBLE = {
 }
 
 
-def _cannot_write(error: exc.DBAPIError) -> bool:
+def _driver_error(error: exc.DBAPIError | sqlite3.Error) -> BaseException | None:
+    """Return the driver's own error: prepared statements raise it as it is."""
+    return error.orig if isinstance(error, exc.DBAPIError) else error
+
+
+def _cannot_write(error: exc.DBAPIError | sqlite3.Error) -> bool:
     """Return whether the database is in trouble, rather than the operation at fault."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
+    code = getattr(_driver_error(error), "sqlite_errorcode", None)
     if code is None:
         return isinstance(error, exc.OperationalError)
     return code & 0xFF in _DATABASE_IN_TROUBLE  # the rest of the code says which kind of it

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bellwire.dispatch import failure_outcome
 from bellwire.errors import DeliveryError, LedgerError, Verdict
 from bellwire.ledger.ids import Ids
 from bellwire.ledger.telling import About, message_of
 from bellwire.meta.wording import beginning, ending
 from bellwire.model import DeliveryKind, Envelope, TroubleKind
+from bellwire.outcomes import failure_outcome
 from bellwire.records import Claim, Trouble, TroubleBegun, TroubleEnded, TroubleNews
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from bellwire.assembly import channels_of, rulebook_of, stationery_of
 from bellwire.channels import CHANNELS
 from bellwire.channels.text import headline
 from bellwire.channels.wording import Wording
+from bellwire.config.schema import WebhookConfig
 from bellwire.errors import BellwireError
 from bellwire.http import HttpPool
 from bellwire.intake import Intake
@@ -30,7 +31,7 @@ from bellwire.records import Outcome, Start
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from bellwire.config.schema import Config
+    from bellwire.config.schema import ChannelConfig, Config
     from bellwire.intake import Rulebook
     from bellwire.model import ChannelKey, Message
     from bellwire.ports import Channel
@@ -174,6 +175,13 @@ def _memory() -> str | None:
     return str(memory) if os.access(memory, os.W_OK) else None
 
 
+def _unsigned(settings: ChannelConfig) -> ChannelConfig:
+    """Return the settings without what only sending needs, and whoever tests rules may not be able to read."""
+    if isinstance(settings, WebhookConfig):
+        return settings.model_copy(update={"signing_secret": None, "signing_secrets": []})
+    return settings
+
+
 class Theatre:
     """Opens a stage for each test."""
 
@@ -186,7 +194,7 @@ class Theatre:
         self._desks: dict[ChannelKey, Desk] = {}
         for key, plan in channels_of(config).items():
             words = Wording(key.kind, plan.settings, stationery)
-            channel = CHANNELS[key.kind].build(plan.settings, pool, words)
+            channel = CHANNELS[key.kind].build(_unsigned(plan.settings), pool, words)
             policy = replace(plan.policy, rate=None, fallbacks=())
             self._desks[key] = Desk(policy=policy, channel=channel, words=words)
 

@@ -38,7 +38,7 @@ class Absences:
         self._site = site
         self._listed: dict[str, datetime | None] = {}  # since when it is gone; None: it is not
 
-    async def sweep(self, take: Take, *, to_end: bool) -> Swept:
+    async def sweep(self, take: Take, *, to_end: bool, since: datetime | None = None) -> Swept:
         """Read the list, and have suppressed what it shows to be read."""
         site = self._site
         began = site.clock.now()
@@ -49,7 +49,7 @@ class Absences:
             seen.update(item.upstream_id for item in items if item.upstream_id in waiting)
             return await take(items)
 
-        swept = await sweep(site.inbox, noting, to_end=to_end)
+        swept = await sweep(site.inbox, noting, to_end=to_end, since=since)
         gone = await self._confirmed(self._gone(waiting, seen, began, whole=swept.whole))
         if gone and (number := await site.ledger.read_upstream(site.key, gone, "list")):
             log.info("read_upstream", account=site.key.name, alerts=number)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _SAVE_EVERY = timedelta(minutes=1)
 _WORTH_SAYING = timedelta(seconds=1)  # a shorter gap in which nothing came is none to speak of
 _STREAM_DELAY = timedelta(seconds=10)  # what is younger may still be on its way through the stream
+_SKEW = timedelta(minutes=1)  # a vendor's clock may go so much behind ours
 _GRAVE_FOR = timedelta(hours=1)
 _EASY_PAGES = 10  # a longer list is audited less often, in proportion
 _PROBES = 9  # between two full lists there are at most so many probes,
@@ -134,11 +135,11 @@ class Lister:
         elif site.standing.polling:
             site.report.signal(SourceSignal.POLL_FAILED)
 
-    async def _sweep(self, take: Take, *, to_end: bool) -> Swept:
+    async def _sweep(self, take: Take, *, to_end: bool, since: datetime | None = None) -> Swept:
         if self._site.account.cancel_when_read:
-            swept = await self._absences.sweep(take, to_end=to_end)
+            swept = await self._absences.sweep(take, to_end=to_end, since=since)
         else:
-            swept = await sweep(self._site.inbox, take, to_end=to_end)
+            swept = await sweep(self._site.inbox, take, to_end=to_end, since=since)
         await self._hidden.compare(swept)
         return swept
 
@@ -164,7 +165,9 @@ class Lister:
             missed += (new := await site.hand_in(before, via, late=late, first_start=first))
             return new + await site.hand_in(after, Via.POLL)
 
-        swept = await self._sweep(take, to_end=first)
+        # Since then an earlier reading may have broken off, in this run or one that was killed.
+        since = gap or standing.whole_until
+        swept = await self._sweep(take, to_end=first, since=since - _SKEW if since else None)
         if not swept.finished:
             self._again()
             return

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
-    from bellwire.model import Notification
+    from bellwire.model import Notification, Page
     from bellwire.ports import Inbox
 
     Take = Callable[[Sequence[Notification]], Awaitable[int]]
@@ -40,11 +41,15 @@ class Swept:
     listed: int = 0
 
 
-async def sweep(inbox: Inbox, take: Take, *, to_end: bool) -> Swept:
-    """Read the list: ``to_end``, or until one wholly known page and one more."""
+async def sweep(inbox: Inbox, take: Take, *, to_end: bool, since: datetime | None = None) -> Swept:
+    """Read the list: ``to_end``, or until one wholly known page and one more, behind everything created after ``since``.
+
+    Known pages alone prove nothing where an earlier reading broke off: it began with the newest, and all behind those may
+    be missing still.
+    """
     new = pages = 0
     for _ in range(MOST_PASSES):
-        one = await _one_pass(inbox, take, to_end=to_end)
+        one = await _one_pass(inbox, take, to_end=to_end, since=since)
         new += one.new
         pages = max(pages, one.pages)
         if one.pages == 1 or (one.finished and not one.new):
@@ -52,7 +57,7 @@ async def sweep(inbox: Inbox, take: Take, *, to_end: bool) -> Swept:
     return Swept(new=new, pages=pages, finished=False)
 
 
-async def _one_pass(inbox: Inbox, take: Take, *, to_end: bool) -> Swept:
+async def _one_pass(inbox: Inbox, take: Take, *, to_end: bool, since: datetime | None) -> Swept:
     new = known = listed = 0
     cursor: str | None = None
     before: list[str] = []
@@ -68,8 +73,14 @@ async def _one_pass(inbox: Inbox, take: Take, *, to_end: bool) -> Swept:
         ids = [item.upstream_id for item in page.items]
         listed += len(set(ids).difference(before))  # pages may overlap at their borders
         turns_in_place = bool(ids) and (ids == before or page.next_cursor == cursor)
-        if page.next_cursor is None or turns_in_place or (known >= _KNOWN_PAGES and not to_end):
+        enough = known >= _KNOWN_PAGES and not to_end and _is_behind(page, since)
+        if page.next_cursor is None or turns_in_place or enough:
             whole = still and page.next_cursor is None
             return Swept(new=new, pages=length, finished=still, whole=whole, listed=listed)
         cursor, before = page.next_cursor, ids
     return Swept(new=new, pages=_MOST_PAGES, finished=False)
+
+
+def _is_behind(page: Page, since: datetime | None) -> bool:
+    """Return whether all of a page was created before; what does not say when is old."""
+    return since is None or all(item.created_at is None or item.created_at < since for item in page.items)

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"model": schemas.Problem, "description": "It cannot be understood; nothing was done."},
     403: {"model": schemas.Problem, "description": "The token may only look, or another site's page asks."},
     404: {"model": schemas.Problem, "description": "It names a delivery that there is not; nothing was done."},
     409: {"model": schemas.Problem, "description": "It cannot be done, and why; nothing was done."},
+    422: {
+        "model": schemas.Problem,
+        "description": "It names a receiver that there is not, or is no order; nothing was done.",
+    },
 }
 _SOMEONE = "someone over HTTP"
 
@@ -48,13 +53,13 @@ def deliveries_router(view: View) -> APIRouter:
 
 def _order(asked: schemas.Replay) -> LetterOrder | Json:
     if asked.dead == bool(asked.deliveries):
-        return problem(422, "name deliveries, or ask for all that are dead")
+        return problem(400, "name deliveries, or ask for all that are dead")
     if asked.deliveries and (asked.receiver is not None or asked.since is not None):
-        return problem(422, "receiver and since choose among all that are dead: they go with `dead`")
+        return problem(400, "receiver and since choose among all that are dead: they go with `dead`")
     try:
         since = None if asked.since is None else parse_duration(asked.since).total_seconds()
     except ValueError as error:
-        return problem(422, f"since: {error}")
+        return problem(400, f"since: {error}")
     after, _, until = (asked.next or "").partition(".")
     return LetterOrder(
         deliveries=tuple(asked.deliveries) or None,
@@ -69,6 +74,8 @@ def _order(asked: schemas.Replay) -> LetterOrder | Json:
 
 
 def _answer(found: Answer, order: LetterOrder) -> Json:
+    if found["misnamed"]:
+        return problem(422, "; ".join(found["misnamed"]))
     if found["unknown"]:
         return problem(404, "; ".join(found["unknown"]))
     if found["refused"]:

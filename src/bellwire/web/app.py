@@ -28,21 +28,24 @@ from bellwire.web.proving import proof_router
 from bellwire.web.visitors import Visitors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
 
     from bellwire.config.schema import WebConfig
     from bellwire.metrics import Metrics
     from bellwire.web.view import View
 
+SYSTEM_WALL = SystemClock().wall
+"""The machine's time."""
+
 _DESCRIPTION = "What the status page shows, for programs. Times are UTC; answers may gain fields."
 
 
-def create_web(view: View, metrics: Metrics, config: WebConfig) -> FastAPI:
-    """Return the application that shows ``view``."""
+def create_web(view: View, metrics: Metrics, config: WebConfig, wall: Callable[[], datetime] = SYSTEM_WALL) -> FastAPI:
+    """Return the application that shows ``view``; ``wall`` tells the time."""
     door = Door(config.token, config.read_token, SystemClock().wall)
     gauges = Gauges(view, metrics)
     desk, hour = Desk(guarded=not door.open), LastHour()
-    wall = SystemClock().wall
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -78,7 +81,7 @@ def create_web(view: View, metrics: Metrics, config: WebConfig) -> FastAPI:
     app.include_router(pages_router(desk, view, hour, wall))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
     # The last one added stands outermost.
-    app.state.live = desk.live
+    app.state.live, app.state.hour = desk.live, hour
     app.add_middleware(Visitors, door=door)
     app.add_middleware(Bounds)
     if names := _host_names(config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import OrderedDict
@@ -82,26 +83,27 @@ class Bounds:
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose body may turn out larger than it said."""
         read = 0
-        started = False
+        started = refused = False
 
         async def receiving() -> Message:
-            nonlocal read
+            nonlocal read, refused
             message = await receive()
             read += len(message.get("body", b""))
             if read > MOST_BYTES:
+                refused = True
                 raise TooLargeError
             return message
 
         async def sending(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            if not refused or started:  # whoever reads the body may make another answer of our error
+                started = True
+                await send(message)
 
-        try:
+        with contextlib.suppress(TooLargeError):
             await self._app(scope, receiving, sending)
-        except TooLargeError:
-            if not started:
-                await _too_large(scope, receive, send)
+        if refused and not started:
+            await _too_large(scope, receive, send)
 
 
 async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Answer = dict[str, Any]
 
@@ -78,19 +78,21 @@ def _slack(body: bytes) -> Answer:
         for each in message.get("attachments", [])
     ]
     blocks = [_block(block) for block in message.get("blocks", [])]
-    return {"form": "slack", "blocks": blocks or [{"quiet": False, "html": mrkdwn(message["text"])}]} | {
-        "attachments": attachments
-    }
+    return {"form": "slack", "blocks": blocks or [_told(mrkdwn(message["text"]))], "attachments": attachments}
 
 
 def _block(block: Answer) -> Answer:
     if block["type"] == "section":
-        return {"quiet": False, "html": mrkdwn(block["text"]["text"])}
+        return _told(mrkdwn(block["text"]["text"]))
     if block["type"] == "actions":
         buttons = [str(each["text"]["text"]) for each in block["elements"] if each.get("type") == "button"]
-        return {"quiet": False, "html": Markup(""), "buttons": buttons}
+        return _told(Markup(""), buttons=buttons)
     texts = [mrkdwn(each["text"]) for each in block.get("elements", []) if isinstance(each.get("text"), str)]
-    return {"quiet": True, "html": Markup(" ").join(texts)}
+    return _told(Markup(" ").join(texts), quiet=True)
+
+
+def _told(text: Markup, *, quiet: bool = False, buttons: Sequence[str] = ()) -> Answer:
+    return {"quiet": quiet, "html": text, "buttons": list(buttons)}
 
 
 def _color(color: Any) -> str | None:

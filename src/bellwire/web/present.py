@@ -68,7 +68,7 @@ _WAITS = {
     "repeat": "waits for what becomes of one like it",
 }
 _MACROS = frozenset({"chip", "severity", "channel", "labels", "heads", "fault", "live", "went", "steps", "action"})
-_MACROS |= {"alert_rows", "account_rows"}
+_MACROS |= {"alert_rows", "account_rows", "branch"}
 _TIME = Markup('<time datetime="{}" title="{}">{}</time>')
 NOTHING = "\N{EN DASH}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -181,6 +181,10 @@ def _worries(overview: dict[str, Any]) -> list[str]:
     broken += [_trouble(each) for each in there if each["kind"] not in _SAID_ELSEWHERE]
     broken += _untold(overview["troubles"])
     broken += _heartbeat(overview["heartbeat"])
+    broken += overview.get("notes", [])
+    broken += [
+        _slack_app(app) for app in overview.get("slack_apps", []) if app["connected_at"] is None and app["error"]
+    ]
     return broken + ([f"{dead:,} {'delivery is' if dead == 1 else 'deliveries are'} dead"] if dead else [])
 
 
@@ -191,6 +195,10 @@ def _trouble(trouble: dict[str, Any]) -> str:
 def _untold(troubles: list[dict[str, Any]]) -> list[str]:
     waiting = sum(trouble["untold"] for trouble in troubles)
     return [f"{waiting:,} of the messages about this could not be sent to meta_receiver yet"] if waiting else []
+
+
+def _slack_app(app: dict[str, Any]) -> str:
+    return f"the buttons of {', '.join(app['receivers'])} in Slack are not connected: {app['error']}"
 
 
 def _heartbeat(heartbeat: dict[str, Any] | None) -> list[str]:

@@ -79,6 +79,14 @@ class Trouble(BaseModel):
     untold: int
 
 
+class SlackApp(BaseModel):
+    """The connection of a Slack app, by which presses of buttons arrive."""
+
+    receivers: list[str]
+    connected_at: datetime | None = Field(description="None while it is not connected.")
+    error: str | None = Field(description="Why it last was not.")
+
+
 class Heartbeat(BaseModel):
     """How the heartbeat goes: why its last call failed, or was not made."""
 
@@ -101,6 +109,8 @@ class Status(BaseModel):
     events: list[SourceEvent]
     troubles: list[Trouble]
     heartbeat: Heartbeat | None
+    slack_apps: list[SlackApp] = []
+    notes: list[str] = Field(default=[], description="Channels that work, but not as well as they could.")
 
 
 class Obligation(BaseModel):

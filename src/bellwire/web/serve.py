@@ -12,10 +12,11 @@ import uvicorn
 
 from bellwire.config.values import host_port
 from bellwire.errors import BellwireError
-from bellwire.web.app import create_web
+from bellwire.web.app import SYSTEM_WALL, create_web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from fastapi import FastAPI
 
@@ -35,9 +36,11 @@ class ListenError(BellwireError):
 class WebServer:
     """Serves a `View` at ``web.listen`` from `start` to `stop`."""
 
-    def __init__(self, view: View, metrics: Metrics, config: WebConfig) -> None:
+    def __init__(
+        self, view: View, metrics: Metrics, config: WebConfig, wall: Callable[[], datetime] = SYSTEM_WALL
+    ) -> None:
         self._config = config
-        self._app = create_web(view, metrics, config)
+        self.app = create_web(view, metrics, config, wall)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._url = ""
@@ -52,7 +55,7 @@ class WebServer:
         listener = _bind(self._config.listen)
         self._url = _url(listener, tls=self._config.tls_config is not None)
         try:
-            server = _Server(_settings(self._app, self._config))
+            server = _Server(_settings(self.app, self._config))
         except OSError as error:  # the certificate's files
             listener.close()
             msg = f"web.tls_config: {error.strerror or error}: the certificate or its key cannot be used"
@@ -64,7 +67,7 @@ class WebServer:
     async def stop(self) -> None:
         """Close what is open, giving requests under way a second."""
         if self._server and self._task:
-            self._app.state.live.close()
+            self.app.state.live.close()
             self._server.leave()
             await asyncio.wait({self._task})
             self._server = self._task = None

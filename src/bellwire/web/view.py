@@ -120,7 +120,8 @@ class View(Protocol):
         many; ``channels`` as
         `bellwire.ledger.reading.read_channels` has them; ``totals`` as `totals` has them; ``events``, the last 20 of
         `read_source_events`; ``troubles``, those of `bellwire.ledger.troubles.read_troubles`; ``heartbeat``, None or
-        ``last_success_at``, ``failing`` and ``withheld``.
+        ``last_success_at``, ``failing`` and ``withheld``; ``slack_apps``, a list with ``receivers connected_at error`` of each
+        connection for buttons; ``notes``, sentences about channels that work, but not as well as they could.
         """
         ...
 

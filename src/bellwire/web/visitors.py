@@ -63,9 +63,10 @@ def role_of(request: Request) -> Role:
 
 
 def who_asks(request: Request) -> str:
-    """Return who this is, as it is kept with what people do: by what they came in, and from where."""
-    came = "a token" if "authorization" in request.headers else "the page" if "cookie" in request.headers else "HTTP"
-    return f"{came}, from {request.client.host if request.client else 'elsewhere'}"
+    """Return who this is, as it is kept with what people do: how they came, and from where."""
+    by_program = request.url.path.startswith(("/api/", "/-/"))
+    client = request.client.host if request.client else "elsewhere"
+    return f"{'a program' if by_program else 'the page'}, from {client}"
 
 
 def _is_open(path: str) -> bool:

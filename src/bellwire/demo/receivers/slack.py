@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bellwire.demo.receivers.http import HttpServer, Reply, respond
 from bellwire.demo.receivers.journal import Journal
+from bellwire.demo.receivers.slack_socket import SlackSocket, a_press
 
 if TYPE_CHECKING:
     import ssl
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_BLOCKS = 50
 _MAX_SECTION = 3000
+_MAX_BUTTON = 75
 _MAX_TEXT = 40_000
 _PAGE = 100
 
@@ -32,6 +34,7 @@ class SlackMessage:
     ts: str
     content: dict[str, Any]
     edits: int = 0
+    deleted: bool = False
 
     @property
     def delivery_id(self) -> str | None:
@@ -59,17 +62,30 @@ class SlackApi(Journal[SlackMessage]):
     """Slack's Web API so far as Bellwire uses it, and an incoming webhook.
 
     `messages` has all conversations in the order of arrival; a conversation comes to be when it is first named. ``calls``
-    counts calls by method. ``scopes`` are the token's; ``outside`` are ids of conversations that the app is not in.
+    counts calls by method. ``scopes`` are the token's; ``outside`` are ids of conversations that the app is not in, and
+    ``archived`` of those that are. ``told`` is what one person alone sees. `socket` is where apps connect.
     """
 
-    def __init__(self, *, token: str = "xoxb-demo", tls: ssl.SSLContext | None = None, port: int = 0) -> None:  # noqa: S107 - it guards nothing
+    def __init__(
+        self,
+        *,
+        token: str = "xoxb-demo",  # noqa: S107 - it guards nothing
+        app_token: str = "xapp-demo",  # noqa: S107 - as above
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
+    ) -> None:
         super().__init__()
         self.token = token
+        self.app_token = app_token
         self.port = port
         self.calls: dict[str, int] = {}
         self.channels: dict[str, str] = {}
         self.scopes = "chat:write,channels:history,channels:read"
         self.outside: set[str] = set()
+        self.archived: set[str] = set()
+        self.editable = True
+        self.told: Journal[dict[str, Any]] = Journal()
+        self.socket = SlackSocket(tls)
         self._scripts: dict[str, Script] = {}
         self._tls = tls
         self._ids = itertools.count(1)
@@ -92,14 +108,29 @@ class SlackApi(Journal[SlackMessage]):
 
     async def __aenter__(self) -> Self:
         self.port = await self._server.start(self.port)
+        await self.socket.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.socket.stop()
         await self._server.stop()
 
     # --- what tests tell it ---
+
+    def delete(self, message: SlackMessage) -> None:
+        """Delete a message, as a person may."""
+        message.deleted = True
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a conversation another name; its id stays."""
+        self.channels[new.lstrip("#")] = self.channels.pop(old.lstrip("#"))
+
+    def press(self, message: SlackMessage, action_id: str, **changes: Any) -> dict[str, Any]:
+        """Return what an app is sent when someone presses this button under the message."""
+        shown = message.shown(metadata=False) | {"channel": message.channel}
+        return a_press(shown, action_id, **({"response_url": f"{self._origin}/actions/T000/1/secret"} | changes))
 
     def fail(
         self, method: str, error: str, *, times: int = 1, status: int = 200, retry_after: int | None = None
@@ -131,12 +162,14 @@ class SlackApi(Journal[SlackMessage]):
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         method = request.path.removeprefix("/api/") if request.path.startswith("/api/") else "incoming"
+        method = "response_url" if request.path.startswith("/actions/") else method
         arguments = await _arguments(request)
         self.calls[method] = self.calls.get(method, 0) + 1
         script = self._script(method)
         if script.before:
             return await respond(request, script.before.pop(0))
-        answer = self._incoming(arguments) if method == "incoming" else self._call(method, request, arguments)
+        direct = {"incoming": self._incoming, "response_url": self._respond}.get(method)
+        answer = direct(arguments) if direct else self._call(method, request, arguments)
         if script.after:
             return await respond(request, script.after.pop(0))
         return answer
@@ -146,9 +179,22 @@ class SlackApi(Journal[SlackMessage]):
         if work is None:
             return _json(_error("unknown_method"))
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if given != self.token:
+        if given != (self.app_token if method == "apps.connections.open" else self.token):
             return _json(_error("invalid_auth" if given else "not_authed"))
         return _json(work(self, arguments), {"X-OAuth-Scopes": self.scopes})
+
+    def _respond(self, arguments: dict[str, Any]) -> web.Response:
+        self.told.add(arguments)
+        return web.Response(text="ok")
+
+    def _ephemeral(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not arguments.get("user") or arguments.get("channel") not in self.channels.values():
+            return _error("user_not_in_channel" if arguments.get("user") else "channel_not_found")
+        self.told.add(arguments)
+        return {"ok": True, "message_ts": "1.000001"}
+
+    def _connections_open(self, _arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": True, "url": self.socket.url}
 
     def _incoming(self, arguments: dict[str, Any]) -> web.Response:
         fault = _fault(arguments)
@@ -169,24 +215,29 @@ class SlackApi(Journal[SlackMessage]):
             return _error("channel_not_found")
         if fault:
             return _error(fault)
+        if self.channel_id(name) in self.archived:
+            return _error("is_archived")
+        if "thread_ts" in arguments and self._find(self.channel_id(name), arguments["thread_ts"]) is None:
+            # what was deleted has no thread: Slack then posts to the conversation, and says so by leaving this out
+            arguments = {key: value for key, value in arguments.items() if key not in ("thread_ts", "reply_broadcast")}
         message = self._store(name, arguments)
         return {"ok": True, "channel": message.channel, "ts": message.ts, "message": message.shown(metadata=False)}
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
         message = self._find(arguments.get("channel"), arguments.get("ts"))
         fault = _fault(arguments)
-        if message is None or fault:
-            return _error(fault or "message_not_found")
+        if message is None or fault or not self.editable:
+            return _error(fault or ("message_not_found" if message is None else "edit_window_closed"))
         message.content = message.content | {k: v for k, v in arguments.items() if k not in ("channel", "ts")}
         message.edits += 1
         self.changed()
         return {"ok": True, "channel": message.channel, "ts": message.ts, "text": message.content.get("text")}
 
     def _find(self, channel: Any, ts: Any) -> SlackMessage | None:
-        return next((m for m in self.messages if m.channel == channel and m.ts == ts), None)
+        return next((m for m in self.messages if m.channel == channel and m.ts == ts and not m.deleted), None)
 
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        wanted = [m for m in self.messages if not m.content.get("thread_ts")]
+        wanted = [m for m in self.messages if not m.content.get("thread_ts") or m.content.get("reply_broadcast")]
         return self._page(arguments, wanted[::-1])
 
     def _replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -197,11 +248,11 @@ class SlackApi(Journal[SlackMessage]):
 
     def _page(self, arguments: dict[str, Any], wanted: list[SlackMessage]) -> dict[str, Any]:
         channel = arguments.get("channel")
-        if channel not in self.channels.values():
-            return _error("channel_not_found")
+        if channel not in self.channels.values() or channel in self.outside:
+            return _error("not_in_channel" if channel in self.outside else "channel_not_found")
         oldest, start = float(arguments.get("oldest") or 0), int(arguments.get("cursor") or 0)
         limit = min(int(arguments.get("limit") or _PAGE), 999)
-        found = [m for m in wanted if m.channel == channel and float(m.ts) >= oldest]
+        found = [m for m in wanted if m.channel == channel and float(m.ts) >= oldest and not m.deleted]
         metadata = str(arguments.get("include_all_metadata", "0")).lower() in ("1", "true")
         more = len(found) > start + limit
         return {
@@ -236,10 +287,17 @@ class SlackApi(Journal[SlackMessage]):
 
     def _shown(self, channel: str) -> dict[str, Any]:
         name = next(name for name, each in self.channels.items() if each == channel)
-        return {"id": channel, "name": name, "is_archived": False, "is_member": channel not in self.outside}
+        return {
+            "id": channel,
+            "name": name,
+            "is_archived": channel in self.archived,
+            "is_member": channel not in self.outside,
+        }
 
     _methods: dict[str, Callable[[SlackApi, dict[str, Any]], dict[str, Any]]] = {  # noqa: RUF012 - never changed
+        "apps.connections.open": _connections_open,
         "auth.test": _auth_test,
+        "chat.postEphemeral": _ephemeral,
         "chat.postMessage": _post,
         "chat.update": _update,
         "conversations.history": _history,
@@ -269,6 +327,10 @@ def _fault(content: dict[str, Any]) -> str | None:
 
 
 def _fits(block: dict[str, Any]) -> bool:
+    if block.get("type") == "actions":
+        texts = [each.get("text", {}) for each in block.get("elements", [])]
+        ids = {each.get("action_id") for each in block.get("elements", [])}
+        return len(ids) == len(texts) and all(0 < len(text.get("text") or "") <= _MAX_BUTTON for text in texts)
     texts = [block["text"]] if block.get("type") == "section" else block.get("elements", [])
     return bool(texts) and all(0 < len(text.get("text") or "") <= _MAX_SECTION for text in texts)
 

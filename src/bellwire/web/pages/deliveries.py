@@ -127,7 +127,7 @@ async def _carry_out(do: Do, order: LetterOrder) -> Answer:
     whole = _nothing()
     for _ in range(_PARTS):
         part = await do(order)
-        if wrong := part["unknown"] + part["refused"]:
+        if wrong := part["misnamed"] + part["unknown"] + part["refused"]:
             raise forms.Misunderstood("; ".join(wrong))
         whole["deliveries"] += part["deliveries"]
         whole["alerts"] += part["alerts"]

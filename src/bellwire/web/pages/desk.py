@@ -62,7 +62,8 @@ class Desk:
 
         async def stream(request: Request) -> Response:
             async def again() -> Mapping[str, Part]:
-                return self.parts(template, request, await look(request))
+                values = await look(request)
+                return {} if "answer" in values else self.parts(template, request, values)
 
             return self.live.stream(again)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bellwire.web.pages.desk import Desk, Values
     from bellwire.web.view import View
 
-_ALERTS = 15
+_ALERTS = 10
 _ACTIONS = 8
 _FRESH = 0.9  # seconds: several who look share one look
 _TOTALS = ("received", "in_flight", "delivered", "suppressed", "dead")
@@ -68,7 +68,7 @@ def _values(
         "delivery_states": list(DeliveryState),
         "marks": {
             "verdict": [told, counts],
-            "troubles": [day, overview["troubles"], overview["heartbeat"]],
+            "troubles": [day, overview["troubles"], overview["heartbeat"], overview["slack_apps"]],
             "chart": chart,
             "accounts": [day, accounts],
             "receivers": [day, channels, deliveries],

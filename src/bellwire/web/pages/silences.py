@@ -67,6 +67,16 @@ def _new(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]
         asked = {name: [request.query_params.get(name, "")] for name in _FIELDS}
         return await _asked(request, asked)
 
+    @router.get("/silences/meets")
+    async def meets(request: Request) -> Response:
+        text, problem, met = request.query_params.get("matchers", ""), None, []
+        try:
+            if wanted := forms.matchers([text]):
+                met = await view.silences.preview(wanted)
+        except forms.Misunderstood as misunderstood:
+            problem = misunderstood.told()
+        return desk.page("meets.html", text=text.strip(), problem=problem, met=met)
+
     @router.post("/silences", dependencies=[Depends(from_here)])
     async def add_one(request: Request) -> Response:
         asked = await forms.fields(request)

@@ -14,7 +14,7 @@
   let stream = null;
 
   const busy = (part) =>
-    part.querySelector("input:checked, textarea:focus, input:focus, select:focus") !== null ||
+    part.querySelector("input:checked, textarea:focus, select:focus, input:not([type=checkbox]):focus") !== null ||
     (!getSelection().isCollapsed && part.contains(getSelection().anchorNode));
 
   const show = ({ name, mark, html }) => {

@@ -1,0 +1,1 @@
+"""Buttons under messages: what people press in Slack, carried out and answered."""
