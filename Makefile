@@ -36,7 +36,7 @@ bench: $(VENV)/.dev  ## run every benchmark; figures are printed, not judged
 	done
 
 soak: $(VENV)/.dev  ## let everything go wrong at random for MINUTES=10, and start on a million waiting alerts; SEED=1 repeats a run
-	MINUTES=$(or $(MINUTES),10) SEED=$(SEED) BACKLOG=1000000 \
+	MINUTES=$(or $(MINUTES),10) SEED=$(SEED) BACKLOG=1000000 KILLS=100 \
 	    $(python) -m pytest -s tests/e2e/faults/test_soak.py tests/e2e/faults/test_processes.py tests/e2e/faults/test_backlog.py $(ARGS)
 
 # Run it with the oldest Python supported (PYTHON=python3.11), which needs the most.

@@ -94,9 +94,7 @@ class Services:
     def _is_outdated(self, key: ChannelKey, plans: Mapping[ChannelKey, ChannelPlan]) -> bool:
         return key not in plans or plans[key].paused or plans[key] != self._services[key].plan
 
-    def _serve(
-        self, key: ChannelKey, plan: ChannelPlan, channel: Channel, before: asyncio.Task[None] | None
-    ) -> None:
+    def _serve(self, key: ChannelKey, plan: ChannelPlan, channel: Channel, before: asyncio.Task[None] | None) -> None:
         """Serve a channel, after whoever served it ``before`` has ended: two would take turns at missing work."""
         means = self._means
         lane = Lane(policy=plan.policy, channel=channel, width=self._width[key.kind])

@@ -138,7 +138,11 @@ async def test_a_silence_that_was_just_made_is_not_made_again(ledger: Ledger, cl
         await clock.advance(60 * minutes)
         ends_at = clock.wall() + timedelta(hours=1)
         silence = NewSilence(
-            matchers=('type="alert"', 'title="a\\"b"'), starts_at=clock.wall(), ends_at=ends_at, author=DANA, comment="c"
+            matchers=('type="alert"', 'title="a\\"b"'),
+            starts_at=clock.wall(),
+            ends_at=ends_at,
+            author=DANA,
+            comment="c",
         )
         made += await ledger.presses.silence(order(delivery, silences=(silence,)))
 

@@ -155,7 +155,11 @@ async def test_troubles_and_their_messages_outlive_the_process(ledger_url: str, 
 
 async def test_a_channel_in_trouble_is_left_alone_as_its_verdicts_say(ledger: Ledger, clock: FakeClock) -> None:
     await note(ledger, begun("account"))
-    retry: dict[str, Any] = {"verdict": Verdict.RETRY, "reason": "http_503", "due_at": clock.now() + timedelta(seconds=4)}
+    retry: dict[str, Any] = {
+        "verdict": Verdict.RETRY,
+        "reason": "http_503",
+        "due_at": clock.now() + timedelta(seconds=4),
+    }
     assert await tell(ledger, **retry) is not None
     assert await next_message(ledger) is None
     await clock.advance(4)

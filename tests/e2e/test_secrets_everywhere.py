@@ -130,8 +130,8 @@ async def test_no_secret_leaves_by_any_channel(tmp_path: Path) -> None:
                 ("explain", item, "--json"),
                 ("backup", str(tmp_path / "copy.db")),
             ]
-            for command in commands:
-                code, out, err = await daemon.command(*command)
+            answers = await asyncio.gather(*(daemon.command(*command) for command in commands))
+            for command, (code, out, err) in zip(commands, answers, strict=True):
                 told[" ".join(command)] = out + err
                 assert code in {0, 1}, (command, code, out, err)
             await daemon.terminate()

@@ -405,4 +405,3 @@ async def test_what_was_pressed_leaves_the_books_in_order(office: Office, ledger
         await office.press(message, button)
 
     assert await states(ledger) == {"delivered": 3}
-

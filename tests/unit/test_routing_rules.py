@@ -146,9 +146,7 @@ def test_a_receiver_of_null_drops_and_is_inherited_while_an_absent_one_is_not_nu
     outage = replace(ALERT, labels={"type": "outage"})
 
     assert route(ALERT, root)[1].suppressed is Suppression.DROPPED
-    assert route(outage, root)[1].destinations == (
-        Destination(receiver="ops", route="route.routes[1]"),
-    )
+    assert route(outage, root)[1].destinations == (Destination(receiver="ops", route="route.routes[1]"),)
 
 
 def test_the_object_form_and_entries_that_hold_several_mean_the_same() -> None:

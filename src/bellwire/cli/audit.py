@@ -50,7 +50,6 @@ def _print(balance: dict[str, Any]) -> None:
         for alert in flaw["examples"]:
             say(f"{_INDENT}bellwire explain {plain(alert)}")
 
-
     for check in balance["vendors"]:
         _print_check(check)
 

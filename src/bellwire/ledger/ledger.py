@@ -334,7 +334,8 @@ def answer(engine: Engine, question: Callable[[Connection], A]) -> A:
 def last_id(connection: Connection) -> str | None:
     """Return the greatest id that was ever given."""
     candidates = [
-        connection.execute(select(func.max(table.c.id))).scalar_one_or_none() for table in (alerts, deliveries, trouble_messages)
+        connection.execute(select(func.max(table.c.id))).scalar_one_or_none()
+        for table in (alerts, deliveries, trouble_messages)
     ]
     return max((each for each in candidates if each), default=None)
 

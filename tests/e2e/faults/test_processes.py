@@ -16,13 +16,13 @@ from forked_daemon import ForkedDaemon
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KILLS = int(os.environ.get("KILLS", "100"))
+KILLS = int(os.environ.get("KILLS", "40"))
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 32))
 LONGEST_LIFE = 0.8  # seconds
 
 
 @pytest.mark.timeout(300)
-async def test_a_hundred_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+async def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     print(f"SEED={SEED}")  # noqa: T201 - pytest shows it with a failure
     chance = random.Random(SEED)
     async with staged(tmp_path, daemon=ForkedDaemon) as scene:

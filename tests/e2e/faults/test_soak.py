@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-MINUTES = float(os.environ.get("MINUTES") or ("2" if os.environ.get("CI") == "true" else "0.3"))
+MINUTES = float(os.environ.get("MINUTES") or ("1" if os.environ.get("CI") == "true" else "0.3"))
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 32))
 STATUSES = (301, 401, 404, 408, 429, 500, 503)
 SOURCES = (
