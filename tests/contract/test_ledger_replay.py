@@ -269,6 +269,21 @@ async def test_what_was_sent_is_sent_again_by_id_and_nothing_depends_on_it(ledge
     assert shown == {sent, new, again.message.delivery_id}
 
 
+async def test_what_a_stand_in_covered_is_sent_by_id_and_stays_covered(ledger: Ledger) -> None:
+    (alert_id,) = await died(ledger)
+    (dead,) = await dead_ones(ledger)
+    await replay(ledger, dead, to="ops")
+    await send(ledger, a_policy(OPS))
+    assert await owed(ledger, alert_id) == {"pager": "covered", "ops": "sent"}
+    await replay(ledger, dead)
+    (claim,) = await take(ledger, a_policy(PAGER))
+    assert [alert.id for alert in claim.message.alerts] == [alert_id]
+    assert (claim.message.kind, claim.message.origin) == (DeliveryKind.REPLAY, dead)
+    await end(ledger, a_policy(PAGER), [claim], **DEAD)
+    assert await owed(ledger, alert_id) == {"pager": "covered", "ops": "sent"}
+    assert await states(ledger) == {"delivered": 1}
+
+
 async def test_what_is_sent_again_elsewhere_fits_into_messages_there(ledger: Ledger) -> None:
     group = {"group_key": "g"}
     recorded = ids(await ledger.record([an_arrival(PAGER, destination=group) for _ in range(5)]))

@@ -2,8 +2,8 @@
 
 A replay is a new delivery that knows its origin. Of a dead delivery it takes over what is owed: the obligations are open
 in it again, and the old one counts as replayed. Sent to another receiver, the obligations stay dead until each channel of
-that receiver has confirmed the alert, and are covered then: as with a fallback. A sent delivery may be sent again: that
-owes nothing, so nothing of the alert's settlement depends on it.
+that receiver has confirmed the alert, and are covered then: as with a fallback. A delivery that was sent, or that a fallback
+has covered, may be sent again: that owes nothing, so nothing of the alert's settlement depends on it.
 
 An order is judged before anything is done: what it names wrongly leaves all of it undone.
 """
@@ -192,7 +192,8 @@ def _members(tx: Transaction, rows: Sequence[AnyRow]) -> dict[str, list[Member]]
 
 def _plan(tx: Transaction, row: AnyRow, order: LetterOrder, receivers: Receivers) -> _Plan | str:
     """Return what to do about a delivery, or why nothing can be done."""
-    if row.state not in {DeliveryState.DEAD, DeliveryState.SENT}:
+    covered = row.state is DeliveryState.SUPPRESSED and row.reason == ObligationState.COVERED
+    if row.state not in {DeliveryState.DEAD, DeliveryState.SENT} and not covered:
         return _IS_NOT_DEAD[row.state]
     elsewhere = order.to is not None and order.to != row.receiver
     targets = receivers[order.to] if elsewhere and order.to else _own(row, receivers)

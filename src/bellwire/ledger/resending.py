@@ -1,11 +1,13 @@
-"""What is sent once more, though it was sent: on someone's order, owing nothing, so that no settlement depends on it.
+"""What is sent once more, though nothing of it is owed: what was sent, or what a stand-in has covered.
 
-Such a delivery has no obligations. It names what its origin sent; of several parts, each its share.
+It is done on someone's order and owes nothing, so that no settlement depends on it: such a delivery has no obligations. It
+names what its origin sent, or would have; of several parts, each its share.
 """
 
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import bindparam, select
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_DONE = (ObligationState.SENT, ObligationState.COVERED)
+
 _SENT_BY = (
     select(
         obligations.c.alert_id,
@@ -32,13 +36,13 @@ _SENT_BY = (
         alert_contents.c.alert_id.is_not(None).label("kept"),
     )
     .outerjoin(alert_contents, alert_contents.c.alert_id == obligations.c.alert_id)
-    .where(obligations.c.delivery_id == bindparam("key"), obligations.c.state == ObligationState.SENT)
+    .where(obligations.c.delivery_id == bindparam("key"), obligations.c.state.in_(_DONE))
     .order_by(obligations.c.alert_id)
 )
 
 
 def sent_members(tx: Transaction, delivery_id: str | None) -> list[Member]:
-    """Return what a delivery sent; nothing if what some of it said is no longer kept."""
+    """Return what a delivery sent, or a stand-in covered; nothing if what some of it said is no longer kept."""
     rows = tx.connection.execute(_SENT_BY, {"key": delivery_id}).all()
     if not all(row.kept for row in rows):
         return []
@@ -50,8 +54,14 @@ def sent_before(tx: Transaction, rows: Sequence[AnyRow]) -> dict[str, list[Alert
     again = [row for row in rows if row.kind is DeliveryKind.REPLAY]
     if not again:
         return {}
-    sent = alerts_of(tx.connection, sorted({row.origin for row in again}), ObligationState.SENT)
-    return {row.id: list(part_of(sent.get(row.origin, []), row.part, row.parts)) for row in again}
+    origins = sorted({row.origin for row in again})
+    done: dict[str, list[Alert]] = {}
+    for state in _DONE:
+        for origin, alerts in alerts_of(tx.connection, origins, state).items():
+            done.setdefault(origin, []).extend(alerts)
+    for alerts in done.values():
+        alerts.sort(key=attrgetter("id"))
+    return {row.id: list(part_of(done.get(row.origin, []), row.part, row.parts)) for row in again}
 
 
 def part_of(named: Sequence[T], part: int, parts: int) -> Sequence[T]:
