@@ -26,7 +26,8 @@ _WORDS: dict[TroubleKind, _Words] = {
         began="{number} to {subject} died",
         ended="{number} to {subject} died {span}, none since",
         advice=(
-            "They are kept: `bellwire deliveries --state dead` lists them, `bellwire replay` sends them again. "
+            "They are kept: `bellwire replay` sends them again, and `bellwire deliveries --state dead` lists those that no "
+            "fallback has covered. "
             "Those that follow are counted, not told one by one."
         ),
         noun="delivery|deliveries",
