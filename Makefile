@@ -14,7 +14,7 @@ candidates := $(PYTHON) $(if $(PYTHON),,python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench soak pin clean
+.PHONY: help demo test lint bench soak pin picture clean
 
 help:  ## show this list
 	@awk -F ':.*## +' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile

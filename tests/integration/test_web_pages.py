@@ -173,7 +173,7 @@ def _place(client: Client) -> tuple[str | None, int | None]:
 
 
 async def _part(reader: asyncio.StreamReader) -> dict[str, str]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):  # a stream rests a hundred times what a look took
         while not (line := await reader.readline()).startswith(b"data: "):
             assert line
     part: dict[str, str] = json.loads(line.removeprefix(b"data: "))
