@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 VIEWS = 5
 """In so many groups alerts come, where the configuration groups them."""
 
+_HEARD = timedelta(seconds=10)
+"""So long after an answer was given it is heard and written, on a machine that does much else; or never."""
+
 _DROPPED = 10  # every tenth item is one that nobody wants
 
 
@@ -35,7 +38,8 @@ class Cut:
     receiver: str | None
 
     def explains(self, receiver: str, first: Request, second: Request) -> bool:
-        return self.receiver in (None, receiver) and self.begins <= second.at and first.at <= self.ends
+        unheard = self.begins - _HEARD <= first.at <= self.ends
+        return self.receiver in (None, receiver) and unheard and self.begins <= second.at
 
 
 @dataclass(kw_only=True)
@@ -98,6 +102,11 @@ class Oracle:
         if self.slack is not None:
             found["slack"] = self.wanted[len(self.slack.messages) :]  # Slack is told titles, not ids
         return {name: items for name, items in found.items() if items}
+
+    def taken_by_any(self) -> set[str]:
+        """Return what at least one webhook receiver has taken."""
+        self.missing()
+        return set().union(*self._taken.values())
 
     def _unmarked(self) -> list[str]:
         unread = {item.id for item in self.server.items(API, USER) if item.read_at is None}

@@ -179,7 +179,8 @@ async def test_a_meta_receiver_that_is_broken_itself_gets_to_know_in_the_end_and
         assert said[0] == "pager/webhook does not get through"
         assert said[1].startswith("pager/webhook gets through again, was broken ")
         assert [r.json["alerts"][0]["upstream_id"] for r in delivered if r.json["kind"] == "alert"] == [item]
-        assert await troubles(daemon) == []
+        while await troubles(daemon):  # the answer that was given is yet to be written
+            pass
 
 
 async def test_an_account_that_is_silent_for_too_long_is_told_until_it_speaks(

@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import signal
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +72,7 @@ class Soak:
     async def go_wrong(self) -> None:
         """Let one thing go wrong, or several one in another."""
         name = self._chance.choice(list(self._ways))
+        print(f"{datetime.now(UTC):%H:%M:%S.%f} {name}")  # noqa: T201 - what happened before it failed
         self.counts[name] = self.counts.get(name, 0) + 1
         await self._ways[name]()
 
@@ -100,8 +102,9 @@ class Soak:
             self._scene.server.context.faults.remove()
 
     async def disk(self) -> None:
-        async with self._full_disk():
-            await passed(self._chance.uniform(0, TIMEOUT))
+        with self._scene.oracle.cut():  # an answer that was heard cannot be written
+            async with self._full_disk():
+                await passed(self._chance.uniform(0, TIMEOUT))
 
     @contextlib.asynccontextmanager
     async def _full_disk(self) -> AsyncIterator[None]:
