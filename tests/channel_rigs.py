@@ -135,9 +135,8 @@ class Rig:
     drop: Callable[[], None]
     hang: Callable[[], None]
     secrets: list[str] = field(default_factory=list)
-    # Apprise tells failure from success and nothing more
+    # Apprise does not tell why it failed
     credentials_refused: Verdict = Verdict.CHANNEL_FAULT
-    answer_lost: Verdict = Verdict.IN_DOUBT
 
 
 @contextlib.asynccontextmanager
@@ -181,7 +180,6 @@ async def apprise_rig(**settings: Any) -> AsyncIterator[Rig]:
                 hang=lambda: hook.answer(Reply(until=released)),
                 secrets=[TOKEN],
                 credentials_refused=Verdict.RETRY,
-                answer_lost=Verdict.RETRY,
             )
         released.set()
 

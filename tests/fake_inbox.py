@@ -81,7 +81,12 @@ class FakeInbox:
         start = int(cursor or 0)
         end = start + self._page_size
         items = tuple(self.unread[start:end])
-        return Page(items=items, next_cursor=str(end) if end < len(self.unread) else None, total=len(self.unread))
+        return Page(
+            items=items,
+            next_cursor=str(end) if end < len(self.unread) else None,
+            total=len(self.unread),
+            by_offset=True,
+        )
 
     async def unread_count(self) -> int | None:
         if not self.counts:

@@ -199,7 +199,7 @@ class FakeSilences:
     listed: list[Answer] = field(default_factory=list)
     met: list[Answer] = field(default_factory=list)  # by any silence
     added: list[NewSilence] = field(default_factory=list)
-    ended: list[tuple[str, str]] = field(default_factory=list)  # which, and by whom
+    ended: list[tuple[str, str, str]] = field(default_factory=list)  # which, by whom, and how they came in
 
     @staticmethod
     def a_silence(silence_id: str, **values: Any) -> Answer:
@@ -218,10 +218,10 @@ class FakeSilences:
         self.added.append(silence)
         return f"01JSILENCE{next(_numbers):016}"
 
-    async def expire(self, silence_id: str, who: str) -> Expiry:
+    async def expire(self, silence_id: str, who: str, how: str = "") -> Expiry:
         if silence_id not in {each["id"] for each in self.listed}:
             return Expiry.UNKNOWN
-        self.ended.append((silence_id, who))
+        self.ended.append((silence_id, who, how))
         return Expiry.EXPIRED
 
 
@@ -257,7 +257,7 @@ class FakeInsight:
     yaml: str = "route:\n  receiver: ops\n"
     reloaded_at: datetime | None = None
     failure: str | None = None
-    done: list[tuple[str, str]] = field(default_factory=list)
+    done: list[tuple[str, str, str]] = field(default_factory=list)
     confirmed: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     async def search(self, query: AlertQuery) -> Answer:
@@ -305,7 +305,8 @@ class FakeInsight:
         return {"yaml": self.yaml, "reloaded_at": self.reloaded_at, "failure": self.failure}
 
     async def actions(self, limit: int) -> list[Answer]:
-        every = [{"at": NOW, "who": who, "what": what, "detail": {"outcome": "in force"}} for what, who in self.done]
+        outcome = {"outcome": "in force"}
+        every = [{"at": NOW, "who": who, "how": how, "what": what, "detail": outcome} for what, who, how in self.done]
         return every[::-1][:limit]
 
 
@@ -357,9 +358,9 @@ class FakeView:
         self.orders.append(("abandon", order))
         return self.letters
 
-    async def reload(self, who: str) -> None:
+    async def reload(self, who: str, how: str = "") -> None:
         self.reloads += 1
-        self.closer.done.append(("reload_asked", who))
+        self.closer.done.append(("reload_asked", who, how))
         if self.reload_error is not None:
             raise self.reload_error
 
@@ -409,7 +410,8 @@ class FakeView:
             await self.hold.wait()
         return self.balance
 
-    async def readiness(self) -> list[str]:
+    async def readiness(self, seen: Answer | None = None) -> list[str]:
+        del seen
         self.check()
         return self.reasons
 

@@ -6,6 +6,10 @@ import asyncio
 import heapq
 import itertools
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class FakeClock:
@@ -33,6 +37,16 @@ class FakeClock:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._now + timedelta(seconds=seconds), next(self._order), future))
         await future
+
+    def alarm(self, seconds: float, callback: Callable[[], None]) -> asyncio.Future[None]:
+        def ring(future: asyncio.Future[None]) -> None:
+            if not future.cancelled():
+                callback()
+
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(ring)
+        heapq.heappush(self._sleepers, (self._now + timedelta(seconds=max(0.0, seconds)), next(self._order), future))
+        return future
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
         if event.is_set():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bellwire.ledger import auditing, reading
-from bellwire.records import Claim, Outcome, Start
+from bellwire.records import Claim, Outcome
 from makers import VISION, a_policy
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ async def take(ledger: Ledger, policy: ChannelPolicy | None = None, limit: int =
 async def begin(
     ledger: Ledger, claims: list[Claim], body: bytes = b"body", policy: ChannelPolicy | None = None
 ) -> list[bool]:
-    starts = [Start(delivery_id=claim.message.delivery_id, body=claim.body or body) for claim in claims]
+    starts = [claim.start(claim.body or body) for claim in claims]
     return await ledger.start(policy or a_policy(), starts)
 
 

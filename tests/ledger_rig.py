@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bellwire.errors import Verdict
 from bellwire.ledger import auditing, reading
-from bellwire.records import Fallback, Outcome, Start
+from bellwire.records import Fallback, Outcome
 from makers import OPS, PAGER, VISION, a_policy
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def backed(**values: Any) -> ChannelPolicy:
 async def take(ledger: Ledger, policy: ChannelPolicy, limit: int = 1000) -> list[Claim]:
     """Claim what is due, and begin to send it."""
     claims = list((await ledger.claim(policy, limit)).claims)
-    starts = [Start(delivery_id=claim.message.delivery_id, body=claim.body or b"body") for claim in claims]
+    starts = [claim.start(claim.body or b"body") for claim in claims]
     assert all(await ledger.start(policy, starts))
     return claims
 

@@ -20,8 +20,19 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bellwire"
 # vocabulary. Every unit is listed with the units that it may import; itself and the version it always may. Imports for
 # type checkers and inside functions count like any other.
 
-VOCABULARY = {"model", "records", "errors", "states"}
-SHARED = VOCABULARY | {"config.schema", "config.duration", "ports", "clock", "metrics", "http", "wire", "routing"}
+VOCABULARY = {"values", "model", "records", "errors", "states"}
+SHARED = VOCABULARY | {
+    "config.schema",
+    "config.duration",
+    "ports",
+    "clock",
+    "metrics",
+    "http",
+    "wire",
+    "dialing",
+    "listening",
+    "routing",
+}
 SHARED |= {"templating", "errands", "outcomes"}
 ADAPTERS = {"apis", "sources", "channels", "ledger", "web"}
 ARROWS = {"intake", "dispatch", "acknowledge", "retention", "auditor", "crosscheck", "standby", "timekeeping"}
@@ -40,7 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "upkeep": BELOW_APP | {"assembly", "meta", "serving"},
     "insight": BELOW_APP | {"rehearsal"},
     "view": BELOW_APP | {"insight", "upkeep"},
-    "app": BELOW_APP | {"assembly", "buttons", "serving", "upkeep", "view"},
+    "watches": BELOW_APP,
+    "app": BELOW_APP | {"assembly", "buttons", "serving", "upkeep", "view", "watches"},
     "alertmanager": SHARED | {"config"},
     "rehearsal": BELOW_APP | {"assembly"},
     "reference": {"model"},

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 class Acknowledge:
     """Makes the read marks of one account."""
 
+    __slots__ = ("_account", "_chance", "_clock", "_inbox", "_ledger", "_metrics", "_work")
+
     def __init__(
         self,
         account: AccountKey,
@@ -51,30 +53,33 @@ class Acknowledge:
 
     async def run(self) -> None:
         """Make read marks as they fall due, until cancelled. A mark that was cut off is made again: marks may be repeated."""
-        pauses = iter(_PAUSES_AFTER_ERROR)
+        failures = 0
         while True:
+            self._work.clear()
             try:
-                await self._turn()
+                seconds = await self._turn()
             except Exception:
                 # Whatever it is, it must end neither the account's marks nor the daemon.
                 log.exception("acknowledge_failed", account=self._account.name)
-                await self._clock.sleep(next(pauses, _PAUSES_AFTER_ERROR[-1]))
-            else:
-                pauses = iter(_PAUSES_AFTER_ERROR)
+                await self._clock.sleep(_PAUSES_AFTER_ERROR[min(failures, len(_PAUSES_AFTER_ERROR) - 1)])
+                failures += 1
+                continue
+            failures = 0
+            if seconds is None:
+                await self._work.wait()  # as most accounts do nearly always: with nothing more around it
+            elif seconds:
+                await self._clock.wait(self._work, seconds)
 
-    async def _turn(self) -> None:
-        self._work.clear()
+    async def _turn(self) -> float | None:
+        """Make what marks are due; return in how many seconds there are more, None if only once some are owed."""
         due = await self._ledger.due_marks(self._account, _BATCH)
         if due.marks:
             results = await self._mark([mark.upstream_id for mark in due.marks])
             records = decide(due.marks, results, self._clock.now(), self._chance.random())
             await self._ledger.record_marks(records)
             self._count(records)
-            return
-        seconds = None
-        if due.next_due is not None:
-            seconds = max(0.0, (due.next_due - self._clock.now()).total_seconds())
-        await self._clock.wait(self._work, seconds)
+            return 0.0
+        return None if due.next_due is None else max(0.0, (due.next_due - self._clock.now()).total_seconds())
 
     async def _mark(self, upstream_ids: Sequence[str]) -> Mapping[str, MarkResult]:
         try:

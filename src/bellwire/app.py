@@ -8,13 +8,11 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from bellwire import channels
-from bellwire.acknowledge import Acknowledge
 from bellwire.apis import APIS
 from bellwire.apis.inbox import HttpInbox
 from bellwire.apis.ration import Rations
@@ -36,9 +34,11 @@ from bellwire.intake import Intake
 from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
 from bellwire.serving import Means, Services
-from bellwire.sources.source import Source, Surroundings
+from bellwire.sources.keeping import keep_positions
+from bellwire.sources.site import Surroundings
 from bellwire.upkeep import Upkeep
 from bellwire.view import DaemonView
+from bellwire.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -46,28 +46,18 @@ if TYPE_CHECKING:
 
     from bellwire.config.schema import AccountConfig, Config, WebConfig
     from bellwire.dispatch import Dispatch
-    from bellwire.model import AccountKey, ChannelKey
+    from bellwire.model import ChannelKey
     from bellwire.ports import Channel, Clock, Inbox
     from bellwire.records import ChannelPolicy, Fallback
+    from bellwire.sources.source import Source
     from bellwire.web.serve import WebServer
 
 SEND_PATIENCE = 8.0
 """Seconds that sends under way may take after a stop; then they are left in doubt."""
 
 _LEDGER_PATIENCE = 1.0
-_UNWATCH_PATIENCE = 5.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """An account that is watched."""
-
-    account: AccountConfig
-    source: Source
-    inbox: HttpInbox
-    tasks: tuple[asyncio.Task[None], ...]
 
 
 class App:
@@ -87,7 +77,6 @@ class App:
         self._chance = random.Random()  # noqa: S311 - jitter guards nothing
         self._rations = Rations(ledger.clock)
         self._group: asyncio.TaskGroup | None = None
-        self._watches: dict[AccountKey, Watch] = {}
         self._means = Means(clock=ledger.clock, metrics=Metrics(), chance=self._chance, spawn=self._spawn)
         self._services = Services(ledger, self._means, "dispatch")
         self._leaving: set[asyncio.Task[None]] = set()
@@ -102,6 +91,8 @@ class App:
         self.metrics = self._means.metrics
         ledger.on_suppressed = self.metrics.count_suppressed
         self._intake = Intake(ledger, ledger.clock, self.metrics, rulebook_of(config), {}, show=dry)
+        around = Surroundings(clock=ledger.clock, metrics=self.metrics, rng=self._chance)
+        self._watches = Watches(ledger, self._intake, around, dry=dry)
         self.view = DaemonView(self, ledger)
         self.upkeep = Upkeep(self, ledger, pool, self._means, self.view.stalled)
         self._slack_apps = SlackApps(ledger, pool, self._means)
@@ -109,8 +100,12 @@ class App:
     @property
     def watched(self) -> list[tuple[AccountConfig, Source]]:
         """The accounts, in the order of the configuration, each with its source."""
-        keys = accounts_of(self._config)
-        return [(self._watches[key].account, self._watches[key].source) for key in keys if key in self._watches]
+        return [(watch.account, watch.source) for watch in self._watches.by_key.values()]
+
+    def watch_of(self, name: str) -> list[tuple[AccountConfig, Source]]:
+        """Return the account of this name, with its source; nothing if there is none."""
+        watch = self._watches.by_name.get(name)
+        return [] if watch is None else [(watch.account, watch.source)]
 
     @property
     def config(self) -> Config:
@@ -125,7 +120,7 @@ class App:
     @property
     def unread(self) -> Mapping[str, int | None]:
         """How many notifications each account's vendor last said are unread there, by the account's name."""
-        return {watch.account.name: watch.inbox.unread for watch in self._watches.values()}
+        return {watch.account.name: watch.inbox.unread for watch in self._watches.by_key.values()}
 
     @property
     def receivers(self) -> Mapping[str, tuple[ChannelPolicy, ...]]:
@@ -150,16 +145,12 @@ class App:
     @property
     def inboxes(self) -> list[tuple[AccountConfig, Inbox]]:
         """The accounts that are not paused, each with its inbox at its vendor."""
-        return [(watch.account, watch.inbox) for watch in self._watches.values() if not watch.account.paused]
+        return [(watch.account, watch.inbox) for watch in self._watches.by_key.values() if not watch.account.paused]
 
     @property
     def ended(self) -> list[str]:
         """What should run and does not, a sentence each: this must never be."""
-        accounts = [
-            f"the watch of account {watch.account.name} has ended"
-            for watch in self._watches.values()
-            if not watch.account.paused and any(task.done() for task in watch.tasks)
-        ]
+        accounts = [f"the watch of account {name} has ended" for name in self._watches.ended]
         return accounts + [f"dispatch to {key} has ended" for key in self._services.ended] + self.upkeep.stuck()
 
     async def run(self, stop: asyncio.Event, started: Callable[[], None] = lambda: None) -> None:
@@ -169,11 +160,13 @@ class App:
         """
         async with asyncio.TaskGroup() as self._group:
             self.upkeep.start(self._config)
+            self._watching = self._spawn(self._watches.run(), "watches")
             await self._apply(self._config)
+            self._keeping = self._spawn(keep_positions(lambda: self._watches.sources, self._ledger.clock), "positions")
             self.metrics.config_last_reload_successful.set(1)
             async with self._web(self._config.web):
                 started()
-                log.info("started", accounts=len(self._watches), channels=len(self.dispatchers))
+                log.info("started", accounts=len(self._watches.by_key), channels=len(self.dispatchers))
                 await stop.wait()
                 log.info("stopping")
                 await self._end()
@@ -204,11 +197,12 @@ class App:
                     log.warning("restart_needed", section=section.rstrip("_"))
             self._config = config
             self.metrics.config_last_reload_successful.set(1)
-            log.info("reloaded", accounts=len(self._watches), channels=len(self.dispatchers))
+            log.info("reloaded", accounts=len(self._watches.by_key), channels=len(self.dispatchers))
 
     async def _apply(self, config: Config) -> None:
         """Bring what runs to what ``config`` wants. Everything that can fail comes first."""
         accounts, plans, rulebook = accounts_of(config), channels_of(config), rulebook_of(config)
+        watched = self._watches.by_key
         built = {
             key: channel
             for receiver in config.receivers
@@ -217,37 +211,23 @@ class App:
         new_inboxes = {
             key: HttpInbox(APIS[account.api](account), account, self._pool, self._ledger.clock, self._rations)
             for key, account in accounts.items()
-            if key not in self._watches or self._watches[key].account != account
+            if key not in watched or watched[key].account != account
         }
-        for account_key in [key for key in self._watches if key not in accounts or key in new_inboxes]:
-            await self._unwatch(account_key)
+        for account_key in [key for key in watched if key not in accounts or key in new_inboxes]:
+            await self._watches.remove(account_key)
         self._intake.change(rulebook, {key: mailbox_of(account) for key, account in accounts.items()})
         self._stand_ins |= stand_ins_of(config)  # receivers that are gone keep theirs: what waits for them falls back
         self._ledger.follow(rulebook.rules.calendar, rulebook.rules.zone)
         for account_key, inbox in new_inboxes.items():
-            self._watch(account_key, accounts[account_key], inbox)
+            self.metrics.add_account(account_key.name)
+            self._watches.add(account_key, accounts[account_key], inbox)
+        self._watches.begin()
+        self._watches.order(accounts)
         ended = self._services.change({} if self._dry else plans, built)
         self.upkeep.change(config, built, dry=self._dry)
         self._slack_apps.change(config, dry=self._dry)
         self._built = built
         self._leave(self._spawn(self._tidy(ended), "tidy"))
-
-    def _watch(self, key: AccountKey, account: AccountConfig, inbox: HttpInbox) -> None:
-        clock = self._ledger.clock
-        self.metrics.add_account(account.name)
-        around = Surroundings(clock=clock, metrics=self.metrics, rng=self._chance)
-        source = Source(account, inbox, self._intake, self._ledger, around)
-        tasks = [self._spawn(source.run(), f"source-{account.name}")]
-        if not account.paused and not self._dry:
-            acknowledge = Acknowledge(key, inbox, self._ledger, clock, self.metrics, self._chance)
-            tasks.append(self._spawn(acknowledge.run(), f"marks-{account.name}"))
-        self._watches[key] = Watch(account=account, source=source, inbox=inbox, tasks=tuple(tasks))
-
-    async def _unwatch(self, key: AccountKey) -> None:
-        tasks = self._watches.pop(key).tasks
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=_UNWATCH_PATIENCE)
 
     def _leave(self, task: asyncio.Task[None]) -> None:
         """Remember a task that ends by itself, for as long as it has not."""
@@ -270,9 +250,8 @@ class App:
 
     async def _end(self) -> None:
         self._stopping = True
-        for watch in self._watches.values():
-            for task in watch.tasks:
-                task.cancel()
+        self._keeping.cancel()
+        self._watching.cancel()
         self._services.stop()
         self.upkeep.stop()
         self._slack_apps.stop()

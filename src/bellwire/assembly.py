@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bellwire.apis import APIS
 from bellwire.channels import settings_of
 from bellwire.config.rules import compile_rules
 from bellwire.intake import CatchUp, Mailbox, Rulebook
@@ -113,6 +114,7 @@ def mailbox_of(account: AccountConfig) -> Mailbox:
             first_start=account.catch_up.first_start,
             max_age=account.catch_up.max_age,
         ),
+        read_state=APIS[account.api].READ_STATE,
     )
 
 

@@ -17,7 +17,6 @@ from bellwire.errands import Errands
 from bellwire.errors import DeliveryError, LedgerError, Verdict
 from bellwire.model import Envelope
 from bellwire.outcomes import failure_outcome, no_answer, plain_form, success_outcome, why_plain
-from bellwire.records import Start
 
 if TYPE_CHECKING:
     import random
@@ -33,6 +32,7 @@ _LEASE_MARGIN = 10.0  # seconds between the end of the longest send and the end 
 _PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again and again
 _TO_GIVE_BACK = 0.5  # seconds
 _LINGER = 0.005  # seconds to wait for more free places
+_STANDS = 1.0  # seconds that a claim may wait for a place: meanwhile it can neither be silenced nor go another way
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,11 @@ class Lane:
     policy: ChannelPolicy
     channel: Channel
     width: int = 1
+
+    @property
+    def ahead(self) -> int:
+        """How many claims may wait for a free place. A token is taken for a message that goes at once."""
+        return self.width if self.policy.rate is None and self.width > 1 else 0
 
     @property
     def label(self) -> str:
@@ -61,6 +66,15 @@ class _Sending:
     overdue: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ready:
+    """A claim with its body, which waits for a free place. ``body`` is None if none could be made."""
+
+    claim: Claim
+    body: bytes | None
+    taken_at: datetime
+
+
 class Dispatch:
     """Sends what one lane's channel is owed, until it is told to stop."""
 
@@ -76,7 +90,9 @@ class Dispatch:
         self._roomy = asyncio.Event()
         self._stopping = False
         self._sends: dict[asyncio.Task[None], _Sending] = {}  # the oldest first
+        self._ready: list[_Ready] = []  # the oldest first
         self._outcomes: list[Outcome] = []  # that nobody writes yet
+        self._faults = 0  # outcomes that are not written and may hold for the whole channel
         self._errands = Errands(f"afterwards-{lane.policy.key}")
         self._writing: asyncio.Task[None] | None = None
         self._guard: asyncio.TimerHandle | None = None
@@ -112,6 +128,7 @@ class Dispatch:
                     await self._clock.sleep(next(pauses, _PAUSES_AFTER_ERROR[-1]))
                 else:
                     pauses = iter(_PAUSES_AFTER_ERROR)
+            await self._give_back(self._ready)
             if self._sends:
                 await asyncio.wait(self._sends)
             while self._writing is not None:
@@ -131,28 +148,61 @@ class Dispatch:
             async with asyncio.timeout(_TO_GIVE_BACK):
                 if self._writing is not None:
                     await asyncio.shield(self._writing)
-                if cut:
-                    await self._ledger.unclaim([sending.delivery_id for sending in cut.values()])
+                unsent = [each.claim.message.delivery_id for each in self._ready]
+                if given_back := unsent + [sending.delivery_id for sending in cut.values()]:
+                    await self._ledger.unclaim(given_back)
 
     async def _turn(self) -> None:
-        """Take what is due, start sending it, and wait until there is more to do."""
+        """Start what stands ready, take more of what is due, and wait until there is more to do."""
         self._work.clear()
         self._turned_at = self._clock.now()
-        free = self._lane.width - len(self._sends)
-        claims = await self._ledger.claim(self._lane.policy, free) if free else None
-        if claims and claims.claims:
-            await self._begin(claims)
-            if len(claims.claims) == free:
-                return  # there may be more, once a send has ended
-        if claims is None or self._stopping:
+        while self._faults and self._writing is not None:
+            await asyncio.wait({self._writing})  # what the other side said holds for what comes next
+        await self._give_back([each for each in self._ready if self._is_stale(each)])
+        claims = await self._advance()
+        if self._ready and len(self._sends) < self._lane.width:
+            await self._make_room()
+        elif self._ready or claims is None:
             # Every place is taken: the end of a send sets the event.
-            await self._clock.wait(self._work, None)
+            await self._clock.wait(self._work, _STANDS if self._ready else None)
             await self._make_room()
         else:
             await self._clock.wait(self._work, self._seconds_until(claims.next_due))
 
+    async def _advance(self) -> Claims | None:
+        """Write the attempts that there is a place for and take what is due, in one commit; then send.
+
+        Returns what was taken, None if there is no place.
+        """
+        free = self._lane.width - len(self._sends)
+        if not free:
+            return None
+        going, self._ready = self._ready[:free], self._ready[free:]
+        limit = free - len(going) + self._lane.ahead - len(self._ready)
+        starts = [each.claim.start(each.body or b"") for each in going]
+        ours, claims = await self._ledger.advance(self._lane.policy, starts, limit)
+        for each, is_ours in zip(going, ours, strict=True):
+            if is_ours:
+                task = asyncio.create_task(self._send(each.claim, each.body))
+                self._sends[task] = _Sending(each.claim.message.delivery_id, self._overdue_at())
+                task.add_done_callback(self._sent)
+        if self._guard is None and self._sends:
+            self._watch()
+        self._ready += [
+            _Ready(claim=claim, body=self._body(claim), taken_at=self._turned_at) for claim in claims.claims
+        ]
+        return claims
+
+    async def _give_back(self, ready: list[_Ready]) -> None:
+        if ready:
+            await self._ledger.unclaim([each.claim.message.delivery_id for each in ready])
+            self._ready = [each for each in self._ready if each not in ready]
+
+    def _is_stale(self, ready: _Ready) -> bool:
+        return (self._turned_at - ready.taken_at).total_seconds() >= _STANDS
+
     async def _make_room(self) -> None:
-        """Wait a little for more sends to end, while most places are taken: a claim is a commit, for one as for many."""
+        """Wait a little for more sends to end, while most places are taken: a commit costs much, for one as for many."""
         self._roomy.clear()
         if self._is_crowded():
             await self._clock.wait(self._roomy, _LINGER)
@@ -162,25 +212,6 @@ class Dispatch:
 
     def _seconds_until(self, due: datetime | None) -> float | None:
         return None if due is None else max(0.0, (due - self._clock.now()).total_seconds())
-
-    async def _begin(self, claims: Claims) -> None:
-        """Freeze the bodies, write the attempts, and only then send."""
-        if self._stopping:
-            await self._ledger.unclaim([claim.message.delivery_id for claim in claims.claims])
-            return
-        bodies = [self._render(claim.message) if claim.body is None else claim.body for claim in claims.claims]
-        starts = [
-            Start(delivery_id=claim.message.delivery_id, body=body or b"")
-            for claim, body in zip(claims.claims, bodies, strict=True)
-        ]
-        ours = await self._ledger.start(self._lane.policy, starts)
-        for claim, body, is_ours in zip(claims.claims, bodies, ours, strict=True):
-            if is_ours:
-                task = asyncio.create_task(self._send(claim, body))
-                self._sends[task] = _Sending(claim.message.delivery_id, self._overdue_at())
-                task.add_done_callback(self._sent)
-        if self._guard is None and self._sends:
-            self._watch()
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sends.pop(task, None)
@@ -202,6 +233,9 @@ class Dispatch:
             if not sending.overdue:
                 sending.overdue = True
                 task.cancel()
+
+    def _body(self, claim: Claim) -> bytes | None:
+        return self._render(claim.message) if claim.body is None else claim.body
 
     def _render(self, message: Message) -> bytes | None:
         """Return the message as the channel's templates have it, else in its own form, else cut; None if none can be made."""
@@ -239,6 +273,7 @@ class Dispatch:
     def _settle(self, outcome: Outcome) -> None:
         """Have the outcome written, together with those that come while others are being written."""
         self._outcomes.append(outcome)
+        self._faults += outcome.verdict is not None
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_outcomes(), name=f"outcomes-{self._lane.policy.key}")
 
@@ -260,6 +295,8 @@ class Dispatch:
                 else:
                     self._count(outcomes, settled)
                     self._errands.start(outcome.delivery_id for outcome in outcomes)
+                finally:
+                    self._faults -= sum(outcome.verdict is not None for outcome in outcomes)
         finally:
             self._writing = None
 

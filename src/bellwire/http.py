@@ -1,20 +1,25 @@
 """Where HTTP connections are made, and nowhere else: one pool for each way of reaching the other side.
 
-Most calls go through aiohttp's sessions. What is sent for each alert goes over a `bellwire.wire.Wire` instead, which
-takes a fifth of the time, unless there is a proxy.
+What is sent for each alert, and what each account asks its vendor, goes over a `bellwire.wire.Wire`, which takes a fifth
+of the time; a stream over a `bellwire.listening.Listener`, which takes a fifth of the memory. The rest, and all that has
+a proxy in its way, goes through aiohttp's sessions.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
 import aiohttp
 
+from bellwire.listening import Listener
 from bellwire.wire import USER_AGENT, Wire
 
 if TYPE_CHECKING:
     from bellwire.config.schema import HttpConfig, TlsConfig
+
+_AT_ONCE = 64  # questions to one vendor
 
 
 def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
@@ -37,6 +42,8 @@ class HttpPool:
     def __init__(self) -> None:
         self._sessions: dict[tuple[str, TlsConfig], aiohttp.ClientSession] = {}
         self._wires: dict[TlsConfig, Wire] = {}
+        self._listeners: dict[Wire, Listener] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._contexts: dict[TlsConfig, ssl.SSLContext] = {}  # each takes a tenth of a second to make
 
     def session(self, http: HttpConfig) -> aiohttp.ClientSession:
@@ -62,6 +69,20 @@ class HttpPool:
         if wire is None:
             wire = self._wires[http.tls_config] = Wire(self._context(http.tls_config))
         return wire
+
+    def listener(self, wire: Wire) -> Listener:
+        """Return what opens streams the short way."""
+        listener = self._listeners.get(wire)
+        if listener is None:
+            listener = self._listeners[wire] = Listener(wire.dialer)
+        return listener
+
+    def turn(self, base_url: str) -> asyncio.Semaphore:
+        """Return what is held while something is asked there: thousands that start together must not ask all at once."""
+        turn = self._turns.get(base_url)
+        if turn is None:
+            turn = self._turns[base_url] = asyncio.Semaphore(_AT_ONCE)
+        return turn
 
     def _context(self, tls: TlsConfig) -> ssl.SSLContext:
         if tls not in self._contexts:

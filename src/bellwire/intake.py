@@ -43,6 +43,7 @@ class Mailbox:
     labels: Mapping[str, str] = field(default_factory=dict)
     mark: MarkPolicy = MarkPolicy.DELIVERED
     catch_up: CatchUp = CatchUp()
+    read_state: frozenset[str] = frozenset()  # keys of an item that say only whether it was read or answered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,18 +89,38 @@ class Intake:
         first_start: bool = False,
     ) -> int:
         """Record what is new, durably, and return how many were."""
+        known: list[Notification] = []
+        new = 0
         if via is not Via.STREAM and found:
             # Lists bring the same items again and again: leave out what is known before any work is done for it.
-            known = await self._ledger.known(account, [each.upstream_id for each in found])
-            found = [each for each in found if each.upstream_id not in known]
-        if not found:
-            return 0
-        # From here to the record there is no await: a change of rules comes before all of this or after it.
+            recorded = await self._ledger.known(account, [each.upstream_id for each in found])
+            known = [each for each in found if each.upstream_id in recorded]
+            found = [each for each in found if each.upstream_id not in recorded]
+        if found:
+            arrivals = self._arrivals(account, found, via, labels or {}, first_start=first_start)
+            ids = await self._ledger.record(arrivals)
+            new = self._count(account, via, arrivals, ids)
+            if new < len(found):
+                known += [each for each, alert_id in zip(found, ids, strict=True) if alert_id is None]
+        if known:  # last: what is new has not waited for it
+            await self._ledger.changes.compare(account, known, via, self._mailboxes[account].read_state)
+        return new
+
+    def _arrivals(
+        self,
+        account: AccountKey,
+        found: Sequence[Notification],
+        via: Via,
+        labels: Mapping[str, str],
+        *,
+        first_start: bool,
+    ) -> list[Arrival]:
+        """Return the alerts and what the rules say of them, all by the same rules."""
         now, mailbox, rulebook = self._clock.now(), self._mailboxes[account], self._rulebook
         arrivals = []
         for notification in found:
             rules = rulebook.rules
-            alert, decision = route(alert_of(notification, account, mailbox, labels or {}, now), rules)
+            alert, decision = route(alert_of(notification, account, mailbox, labels, now), rules)
             digest = False
             if via is Via.CATCH_UP and decision.destinations:
                 decision, digest = _catch_up(decision, alert, mailbox.catch_up, now, first_start=first_start)
@@ -117,8 +138,7 @@ class Intake:
                     under=falls_under(rules.inhibit_rules, alert),
                 )
             )
-        ids = await self._ledger.record(arrivals)
-        return self._count(account, via, arrivals, ids)
+        return arrivals
 
     async def caught_up(self, account: AccountKey) -> None:
         """Let what waits for the end of a catch-up go out: also what an earlier run gathered, under whatever policy."""
@@ -147,8 +167,7 @@ class Intake:
         if new:
             newest = new[-1][0].alert
             lag = (newest.received_at - newest.created_at).total_seconds()
-            self._metrics.alerts_received.labels(account=account.name, via=via.value).inc(len(new))
-            self._metrics.set_lag(account.name, max(0.0, lag))
+            self._metrics.accounts.count_received(account.name, via, len(new), max(0.0, lag))
         return len(new)
 
 

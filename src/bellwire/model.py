@@ -7,8 +7,10 @@ sort in the order in which the ledger gave them.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from bellwire.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -144,16 +146,14 @@ class TroubleKind(enum.StrEnum):
     ALERTS_UNACCOUNTED = "alerts_unaccounted"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AccountKey:
+class AccountKey(NamedTuple):
     """Whose notifications these are: identities are unique within it, whatever else the configuration changes."""
 
     name: str
     base_url: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChannelKey:
+class ChannelKey(NamedTuple):
     """One channel of one receiver; ``name`` is empty where a receiver has only one of a kind.
 
     An e-mail channel has one recipient, so its name ends in the address.
@@ -346,13 +346,14 @@ class Receipt:
 class Page:
     """One page of an account's unread notifications, newest or oldest first as the vendor has it.
 
-    ``next_cursor`` is the dialect's own text for the page after it, None on the last one. ``total`` is the vendor's
-    count of all that match, where it gives one.
+    ``next_cursor`` is the dialect's own text for the page after it, None on the last one; with ``by_offset`` it is the
+    number of rows before that page. ``total`` is the vendor's count of all that match, where it gives one.
     """
 
     items: tuple[Notification, ...]
     next_cursor: str | None
     total: int | None = None
+    by_offset: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

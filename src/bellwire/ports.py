@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -40,6 +40,14 @@ if TYPE_CHECKING:
     )
 
 
+class Alarm(Protocol):
+    """Something that will be called."""
+
+    def cancel(self) -> object:
+        """Do not call it after all."""
+        ...
+
+
 class Clock(Protocol):
     """Time, so that tests can turn it."""
 
@@ -57,6 +65,10 @@ class Clock(Protocol):
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
         """Wait until ``event`` is set, at most so many seconds (None: for ever); return whether it is."""
+        ...
+
+    def alarm(self, seconds: float, callback: Callable[[], None]) -> Alarm:
+        """Have ``callback`` called after so many seconds: what waits without a task costs a tenth of one that has one."""
         ...
 
 
@@ -167,6 +179,21 @@ class IntakeLedger(Protocol):
         """Make the account's catch-up digests due: the catch-up has read everything."""
         ...
 
+    @property
+    def changes(self) -> ChangeLedger:
+        """What vendors change about items that are known."""
+        ...
+
+
+class ChangeLedger(Protocol):
+    """What intake tells the ledger of items that are recorded."""
+
+    async def compare(
+        self, account: AccountKey, items: Sequence[Notification], via: Via, besides: Collection[str]
+    ) -> int:
+        """Note once what an item says now and did not when it came, but for its keys ``besides``; return for how many."""
+        ...
+
 
 class SourceLedger(Protocol):
     """The ledger as sources see it."""
@@ -202,12 +229,12 @@ class SourceLedger(Protocol):
 class DispatchLedger(Protocol):
     """The ledger as dispatch sees it."""
 
-    async def claim(self, policy: ChannelPolicy, limit: int) -> Claims:
-        """Take at most ``limit`` due deliveries of a channel, with membership frozen, under a lease."""
-        ...
+    async def advance(self, policy: ChannelPolicy, starts: Sequence[Start], limit: int) -> tuple[list[bool], Claims]:
+        """Write attempts before they are made, and take at most ``limit`` due deliveries more, in one commit.
 
-    async def start(self, policy: ChannelPolicy, starts: Sequence[Start]) -> list[bool]:
-        """Write attempts before they are made, under a new lease; False where the claim was lost meanwhile: do not send."""
+        A start renews the lease; False where the claim was lost meanwhile, or the channel may not be sent to any more:
+        then it has been given back, and is not to be sent. What is taken has its membership frozen, under a lease.
+        """
         ...
 
     async def settle(self, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> list[Settled]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from bellwire.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +91,8 @@ class LetterOrder:
     """Which dead letters someone means: these deliveries, or (None) all that are dead, as far as the rest narrows it.
 
     ``since`` is for how many seconds they have been dead at most; ``after`` and ``until`` are ids, the first excluded:
-    the order's next part. ``who`` asks for it; ``dry`` only looks.
+    the order's next part. ``who`` asks for it, by the name that they give, and ``how`` is what is known of them: how they
+    came in, and from where. ``dry`` only looks.
     """
 
     deliveries: tuple[str, ...] | None = None
@@ -99,6 +102,7 @@ class LetterOrder:
     until: str | None = None
     to: str | None = None  # a receiver that gets them instead
     who: str = ""
+    how: str = ""
     dry: bool = False
 
 
@@ -158,6 +162,11 @@ class Claim:
     body: bytes | None
     remote: str
     group: str | None = None  # see model.Envelope
+    probe: bool = False  # the channel's breaker is open: this one shows whether it works again
+
+    def start(self, body: bytes) -> Start:
+        """Return the attempt at it, with the body frozen."""
+        return Start(delivery_id=self.message.delivery_id, attempts=self.attempts, body=body, probe=self.probe)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,10 +179,12 @@ class Claims:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """An attempt that is about to be made, with the frozen body."""
+    """An attempt that is about to be made, with the frozen body. ``attempts`` and ``probe`` are the claim's."""
 
     delivery_id: str
+    attempts: int
     body: bytes
+    probe: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -361,13 +372,17 @@ class TroubleNews:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewSilence:
-    """A silence that someone wants: ``matchers`` as texts that can be parsed, times by the wall's clock."""
+    """A silence that someone wants: ``matchers`` as texts that can be parsed, times by the wall's clock.
+
+    ``author`` is the name that they give, ``how`` what is known of them: how they came in, and from where.
+    """
 
     matchers: tuple[str, ...]
     starts_at: datetime
     ends_at: datetime
     author: str
     comment: str
+    how: str = ""
 
 
 class Expiry(enum.StrEnum):

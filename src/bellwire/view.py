@@ -17,10 +17,11 @@ from bellwire.ledger import reading
 from bellwire.ledger.letters import answer_of
 from bellwire.ledger.troubles import read_troubles
 from bellwire.model import AccountKey, SourceState
+from bellwire.records import Expiry
 from bellwire.web.view import MAX_STORIES, InsightView, SilenceView
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from bellwire.config.schema import AccountConfig, Config
     from bellwire.dispatch import Dispatch
     from bellwire.ledger.ledger import Ledger
+    from bellwire.ledger.silences import Silences
     from bellwire.metrics import Metrics
     from bellwire.model import ChannelKey, DeliveryState
     from bellwire.ports import Channel, Inbox
-    from bellwire.records import ChannelPolicy, LetterOrder, Letters
+    from bellwire.records import ChannelPolicy, LetterOrder, Letters, NewSilence
+    from bellwire.routing.matchers import Matcher
     from bellwire.sources.report import SourceStatus
     from bellwire.sources.source import Source
     from bellwire.upkeep import Upkeep
@@ -134,7 +137,7 @@ class DaemonView:
         self._daemon = daemon
         self._ledger = ledger
         self._auditing = asyncio.Lock()
-        self.silences: SilenceView = ledger.silences
+        self.silences: SilenceView = _Silences(ledger.silences)
         self.insight: InsightView = Insight(daemon, ledger)
         self._started_at = ledger.clock.wall()
 
@@ -152,8 +155,7 @@ class DaemonView:
         answer = await self._ledger.ask(question)
         unread = self._daemon.unread
         accounts = [
-            self._account(account, source) | {"unread": unread.get(account.name)}
-            for account, source in self._daemon.watched
+            self._account(account, source.status, unread.get(account.name)) for account, source in self._daemon.watched
         ]
         return answer | {
             "now": self._ledger.clock.wall(),
@@ -207,14 +209,18 @@ class DaemonView:
         records = Records(known=lambda ids: ledger.recorded(key, ids), whole_until=lambda: ledger.whole_until(key))
         return await cross_check(account.name, inbox, records)
 
-    async def readiness(self) -> list[str]:
+    async def readiness(self, seen: Answer | None = None) -> list[str]:
         """Return why Bellwire is not ready, a sentence each."""
         reasons = await self._ledger_troubles()
-        for account, source in self._daemon.watched:
-            status = source.status
-            if not account.paused and status.state not in _WORKING:
-                why = f": {status.last_error}" if status.last_error else ""
-                reasons.append(f"account {account.name} is {status.state.value.replace('_', ' ')}{why}")
+        if seen is not None:
+            idle = [each for each in seen["accounts"] if not (each["paused"] or each["state"] in _WORKING)]
+            told = [(each["name"], each["state"], each["last_error"]) for each in idle]
+        else:
+            looks = [(account, source.status) for account, source in self._daemon.watched if not account.paused]
+            told = [(it.name, at.state, at.last_error) for it, at in looks if at.state not in _WORKING]
+        for name, state, error in told:
+            why = f": {error}" if error else ""
+            reasons.append(f"account {name} is {state.value.replace('_', ' ')}{why}")
         return reasons + self.stuck()
 
     def stuck(self) -> list[str]:
@@ -240,21 +246,21 @@ class DaemonView:
         """Give up what the order names."""
         return _told("deliveries_abandoned", order, await self._ledger.letters.abandon(order))
 
-    async def reload(self, who: str) -> None:
+    async def reload(self, who: str, how: str = "") -> None:
         """Change to the configuration as it is now; ConfigError if it cannot be used. Either way it is kept who asked."""
         outcome = "failed"
         try:
             await self._daemon.reload()
             outcome = "in force"
         finally:
-            log.info("reload_asked", by=who, outcome=outcome)
-            await self._note(who, outcome)
+            log.info("reload_asked", by=who, how=how, outcome=outcome)
+            await self._note(who, how, outcome)
 
-    async def _note(self, who: str, outcome: str) -> None:
+    async def _note(self, who: str, how: str, outcome: str) -> None:
         """Keep it, unless the ledger cannot be written now: a reload may be what mends that."""
         with contextlib.suppress(TimeoutError, LedgerError):
             async with asyncio.timeout(_LEDGER_PATIENCE):
-                await self._ledger.note_action(who, "reload_asked", {"outcome": outcome})
+                await self._ledger.note_action(who, "reload_asked", {"outcome": outcome}, how)
 
     async def progressing(self) -> bool:
         """Return whether ledger and dispatch still move: what the service manager's watchdog is fed by.
@@ -276,8 +282,7 @@ class DaemonView:
             return [f"the ledger cannot write: {error}"]
         return []
 
-    def _account(self, account: AccountConfig, source: Source) -> Answer:
-        status = source.status
+    def _account(self, account: AccountConfig, status: SourceStatus, unread: int | None) -> Answer:
         return {
             "name": account.name,
             "api": account.api,
@@ -289,12 +294,44 @@ class DaemonView:
             "last_error": status.last_error,
             "reconnects": status.reconnects,
             "missed": status.missed,
-            "lag": self._daemon.metrics.lag(account.name) if status.last_item_at else None,
+            "unread": unread,
+            "lag": self._daemon.metrics.accounts.lag(account.name) if status.last_item_at else None,
         }
+
+
+class _Silences:
+    """The ledger's silences; what is done with them is logged."""
+
+    def __init__(self, silences: Silences) -> None:
+        self._silences = silences
+
+    async def every(self) -> list[Answer]:
+        """Return the newest silences."""
+        return await self._silences.every()
+
+    async def preview(self, matchers: Sequence[Matcher]) -> list[Answer]:
+        """Return which alerts a silence with these matchers would meet."""
+        return await self._silences.preview(matchers)
+
+    async def add(self, silence: NewSilence) -> str:
+        """Write it, and return its id."""
+        silence_id = await self._silences.add(silence)
+        said = {"matchers": silence.matchers, "ends_at": silence.ends_at.isoformat()}
+        log.info("silence_added", by=silence.author, how=silence.how, silence=silence_id, **said)
+        return silence_id
+
+    async def expire(self, silence_id: str, who: str, how: str = "") -> Expiry:
+        """End it now."""
+        outcome = await self._silences.expire(silence_id, who, how)
+        if outcome is Expiry.EXPIRED:
+            log.info("silence_expired", by=who, how=how, silence=silence_id)
+        return outcome
 
 
 def _told(event: str, order: LetterOrder, letters: Letters) -> Answer:
     answer = answer_of(letters)
     if letters.letters and not order.dry:
-        log.info(event, by=order.who, deliveries=len(letters.letters), alerts=answer["alerts"], to=order.to)
+        log.info(
+            event, by=order.who, how=order.how, deliveries=len(letters.letters), alerts=answer["alerts"], to=order.to
+        )
     return answer

@@ -1,50 +1,41 @@
 """Requests over HTTP/1.1 with as little around them as can be, for what is sent thousands of times a second.
 
 A connection carries one request at a time and is kept for the next one. Answers are read by httptools (llhttp, which
-Node.js stands on): chunks, interim answers and keep-alive are its business. Nothing is followed, unpacked or repeated, and
-no proxy is asked: for those `bellwire.http` has sessions.
+Node.js stands on): chunks, interim answers and keep-alive are its business. Nothing is followed or unpacked, nothing
+is repeated that is not said to be repeatable, and no proxy is asked: for those `bellwire.http` has sessions.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import ssl
 from base64 import b64encode
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-import aiohappyeyeballs
 import httptools
 from multidict import CIMultiDict
 from yarl import URL
 
 from bellwire import __version__
+from bellwire.dialing import Dialer, Origin, UnreachedError
 from bellwire.errors import BellwireError
+from bellwire.values import dataclass
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Mapping
+
+__all__ = ["Address", "Answer", "BrokenOffError", "Limits", "NoAddressError", "Origin", "UnreachedError", "Wire"]
 
 USER_AGENT = f"Bellwire/{__version__}"
 
 _IDLE = 15.0  # seconds that a connection is kept: the other side's patience is seldom shorter
-_NEXT_ADDRESS = 0.25  # seconds until another address of the host is tried beside the first (RFC 8305)
 _HEAD_BYTES = 65_536
 _ONE_LINE = re.compile(r"[^\x00\r\n]*").fullmatch
 _ONE_WORD = re.compile(r"[^\x00\r\n ]+").fullmatch
 _FRAMING = {b"content-length", b"transfer-encoding"}  # one of them says where an answer ends
 _FINAL = 200  # a status below it is followed by another
-
-
-class UnreachedError(BellwireError):
-    """The connection was never made, so that nothing can have arrived. ``cause`` is the system's word, or empty."""
-
-    def __init__(self, reason: str, cause: str = "") -> None:
-        super().__init__(f"{reason} ({cause})" if cause else reason)
-        self.reason = reason  # dns_error, tls_error, connect_error, connect_timeout
-        self.cause = cause
 
 
 class BrokenOffError(BellwireError):
@@ -53,14 +44,6 @@ class BrokenOffError(BellwireError):
 
 class NoAddressError(BellwireError, ValueError):
     """The text is no URL, or one of another kind than ``http`` and ``https``."""
-
-
-class Origin(NamedTuple):
-    """Where a connection goes."""
-
-    host: str
-    port: int
-    secure: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,22 +127,34 @@ class Wire:
     """Makes requests, each over a connection of its own for the time being. Made for one way of trusting the other side."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
+        self.dialer = Dialer(context)
         self._idle: dict[Origin, deque[_Connection]] = {}  # the one used last is the last
         self._busy: set[_Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def exchange(self, origin: Origin, written: bytes, limits: Limits) -> Answer:
+    async def exchange(self, origin: Origin, written: bytes, limits: Limits, *, repeatable: bool = False) -> Answer:
         """Send what `request` made, and return the answer: whatever its status, it is no error.
 
-        Raises `UnreachedError`, `BrokenOffError`, or TimeoutError if no status came in time.
+        Raises `UnreachedError`, `BrokenOffError`, or TimeoutError if no status came in time. A ``repeatable`` request is
+        sent again if the connection that was kept for it had just been ended by the other side.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + limits.total
-        connection = self._take(origin) or await self._connect(origin, limits.connect)
+        deadline = asyncio.get_running_loop().time() + limits.total
+        connection = self._take(origin)
+        if connection is not None:
+            try:
+                return await self._ask(origin, connection, written, deadline, limits.answer)
+            except BrokenOffError:
+                if not repeatable:
+                    raise
+        connection = await self.dialer.connect(origin, limits.connect, _Connection)
+        return await self._ask(origin, connection, written, deadline, limits.answer)
+
+    async def _ask(
+        self, origin: Origin, connection: _Connection, written: bytes, deadline: float, limit: int
+    ) -> Answer:
         self._busy.add(connection)
         try:
-            return await connection.ask(written, deadline, limits.answer)
+            return await connection.ask(written, deadline, limit)
         finally:
             self._busy.discard(connection)
             if connection.reusable:
@@ -204,37 +199,6 @@ class Wire:
                 del self._idle[origin]
         self._sweep = loop.call_later(_IDLE, self._close_idle) if self._idle else None
 
-    async def _connect(self, origin: Origin, seconds: float) -> _Connection:
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._open(origin)
-        except TimeoutError:
-            reason, cause = "connect_timeout", ""
-        except (socket.gaierror, UnicodeError) as error:
-            reason, cause = "dns_error", getattr(error, "strerror", None) or ""
-        except ssl.SSLError:  # before OSError, which it is
-            reason, cause = "tls_error", ""
-        except OSError as error:
-            reason, cause = "connect_error", error.strerror or ""
-        raise UnreachedError(reason, cause)
-
-    async def _open(self, origin: Origin) -> _Connection:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-        there = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1)
-        try:
-            there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _, connection = await loop.create_connection(
-                _Connection,
-                sock=there,
-                ssl=self._context if origin.secure else None,
-                server_hostname=origin.host.rstrip(".") if origin.secure else None,
-            )
-        except BaseException:
-            there.close()
-            raise
-        return connection
-
 
 class _Connection(asyncio.Protocol):
     """One connection, and the exchange that it carries. Its callbacks without a docstring are httptools'."""
@@ -258,7 +222,7 @@ class _Connection(asyncio.Protocol):
     async def ask(self, written: bytes, deadline: float, limit: int) -> Answer:
         """Write a request and wait for its answer."""
         loop = asyncio.get_running_loop()
-        self._status, self._limit, self._size, self._body = 0, limit, 0, b""
+        self._status, self._limit, self._size, self._body = 0, limit, 0, bytearray()
         self._lines: list[tuple[bytes, bytes]] = []
         answered: asyncio.Future[Answer] = loop.create_future()
         self._answered = answered
@@ -348,4 +312,4 @@ class _Connection(asyncio.Protocol):
     def _finish(self, *, whole: bool) -> None:
         answered, self._answered = self._answered, None
         if answered is not None and not answered.done():
-            answered.set_result(Answer(self._status, self._body, whole, self._lines))
+            answered.set_result(Answer(self._status, bytes(self._body), whole, self._lines))

@@ -93,7 +93,7 @@ async def test_an_answer_that_is_lost_leaves_the_delivery_in_doubt(rig: Rig) -> 
 
     error = await failure_of(rig.channel, envelope(rig.channel))
 
-    assert error.verdict is rig.answer_lost
+    assert error.verdict is Verdict.IN_DOUBT
     assert len(rig.ids()) == 1
 
 

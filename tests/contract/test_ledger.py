@@ -339,6 +339,28 @@ async def test_a_channel_at_fault_is_probed_by_one_delivery_at_a_time(ledger: Le
     assert len(await take(ledger, policy)) == 2
 
 
+async def test_what_was_claimed_is_given_back_where_the_channel_may_not_be_sent_to_any_more(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    await ledger.record([an_arrival(PAGER) for _ in range(3)])
+    failing, *ready = await take(ledger)
+    await begin(ledger, [failing])
+    until = clock.now() + timedelta(seconds=20)
+    await ledger.settle(a_policy(), [outcome_of(failing, verdict=Verdict.RETRY, due_at=until, blocked_until=until)])
+    ours, claims = await ledger.advance(a_policy(), [claim.start(b"body") for claim in ready], 10)
+    assert (ours, claims.claims, claims.next_due) == ([False, False], (), until)
+    await clock.advance(20)
+    again = await take(ledger)
+    assert [claim.attempts for claim in again] == [0, 0, 1]
+
+
+async def test_the_same_claim_is_not_begun_twice(ledger: Ledger) -> None:
+    await ledger.record([an_arrival(PAGER)])
+    (claim,) = await take(ledger)
+    assert await begin(ledger, [claim]) == [True]
+    assert await begin(ledger, [claim]) == [False]
+
+
 async def test_five_failures_in_a_row_open_the_breaker(ledger: Ledger, clock: FakeClock) -> None:
     await ledger.record([an_arrival(PAGER) for _ in range(6)])
     for _ in range(5):

@@ -243,7 +243,7 @@ async def test_what_a_removed_channel_left_is_replayed_only_elsewhere(ledger: Le
 
 async def test_a_receiver_that_there_is_not_is_named_with_the_nearest(ledger: Ledger) -> None:
     await died(ledger)
-    assert (await replay(ledger, to="opps")).refused == ("there is no receiver opps: did you mean ops?",)
+    assert (await replay(ledger, to="opps")).misnamed == ("there is no receiver opps: did you mean ops?",)
 
 
 # --- again, though it was sent ---------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ async def tell(ledger: Ledger, policy: ChannelPolicy | None = None, **outcome: A
     if claim is None:
         return None
     message_id = claim.message.delivery_id
-    assert await ledger.messages.start(policy, [Start(delivery_id=message_id, body=claim.body or b"body")]) == [True]
+    assert await ledger.messages.start(
+        policy, [Start(delivery_id=message_id, attempts=claim.attempts, body=claim.body or b"body")]
+    ) == [True]
     await ledger.messages.settle(policy, [Outcome(delivery_id=message_id, attempt=claim.attempts + 1, **outcome)])
     return claim.message.alerts[0].title
 
@@ -122,7 +124,7 @@ async def test_a_message_that_may_have_arrived_is_sent_again_under_its_id_before
     await note(ledger, begun())
     first = await next_message(ledger)
     assert first is not None
-    start = Start(delivery_id=first.message.delivery_id, body=b"frozen")
+    start = Start(delivery_id=first.message.delivery_id, attempts=0, body=b"frozen")
     assert await ledger.messages.start(a_policy(OPS), [start]) == [True]
     await note(ledger, ended())
     again = await next_message(ledger)  # the outcome was never written: the process is gone
@@ -218,7 +220,7 @@ async def test_five_thousand_dead_deliveries_are_one_trouble_with_a_number(ledge
     await ledger.record([an_arrival(PAGER) for _ in range(total)])
     while claims := (await ledger.claim(policy, 1000)).claims:
         ids = [claim.message.delivery_id for claim in claims]
-        await ledger.start(policy, [Start(delivery_id=each, body=b"x") for each in ids])
+        await ledger.start(policy, [Start(delivery_id=each, attempts=0, body=b"x") for each in ids])
         dead: dict[str, Any] = {"verdict": Verdict.MESSAGE_FAULT, "reason": "http_400", "dead": True}
         await ledger.settle(policy, [Outcome(delivery_id=each, attempt=1, **dead) for each in ids])
         (tally,) = (await ledger.look_for_troubles()).tallies
@@ -262,7 +264,7 @@ async def test_the_breaker_of_a_channel_is_seen(ledger: Ledger) -> None:
     await ledger.record([an_arrival(PAGER)])
     policy = a_policy(PAGER)
     (claim,) = (await ledger.claim(policy, 1)).claims
-    await ledger.start(policy, [Start(delivery_id=claim.message.delivery_id, body=b"x")])
+    await ledger.start(policy, [Start(delivery_id=claim.message.delivery_id, attempts=0, body=b"x")])
     refused: dict[str, Any] = {"verdict": Verdict.CHANNEL_FAULT, "reason": "http_401", "detail": "401 Unauthorized"}
     await ledger.settle(policy, [Outcome(delivery_id=claim.message.delivery_id, attempt=1, **refused)])
     (broken,) = (await ledger.look_for_troubles()).broken

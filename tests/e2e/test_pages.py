@@ -156,7 +156,7 @@ async def test_chosen_deliveries_are_replayed_once_someone_has_seen_how_many(vis
     (what, order) = view.orders[-1]
     assert (what, order.dry) == ("replay", False)
     assert order.deliveries == tuple(each["id"] for each in view.letters["deliveries"])
-    assert order.who.startswith("the page, from 127.0.0.1")
+    assert (order.who, order.how) == ("someone", "no token asked for, from 127.0.0.1")
 
 
 async def test_all_that_is_dead_is_given_up_by_keyboard(visit: Open) -> None:
@@ -213,7 +213,7 @@ async def test_a_silence_is_ended_after_a_question(visit: Open) -> None:
     assert view.quiet.ended == []
     await seen.page.get_by_role("button", name="End it").click()
     await expect(seen.page.locator(".notice")).to_have_text("The silence has ended.")
-    assert [each for each, _ in view.quiet.ended] == ["01JSILENCE"]
+    assert [each for each, *_ in view.quiet.ended] == ["01JSILENCE"]
 
 
 @WIDTHS

@@ -54,7 +54,7 @@ async def deliver_some(ledger: Ledger, number: int, payload: str = "") -> None:
     await ledger.record([an_arrival(PAGER, alert=an_alert(payload={"text": payload})) for _ in range(number)])
     claims = (await ledger.claim(a_policy(), 10)).claims
     ids = [claim.message.delivery_id for claim in claims]
-    await ledger.start(a_policy(), [Start(delivery_id=each, body=b"{}") for each in ids])
+    await ledger.start(a_policy(), [Start(delivery_id=each, attempts=0, body=b"{}") for each in ids])
     await ledger.settle(a_policy(), [Outcome(delivery_id=each, attempt=1) for each in ids])
 
 

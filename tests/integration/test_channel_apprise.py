@@ -42,6 +42,41 @@ async def test_a_failure_is_tried_again_and_tells_what_apprise_tells() -> None:
     assert "500" in str(error)
 
 
+async def test_a_request_that_is_not_answered_is_in_doubt() -> None:
+    async with (
+        WebhookReceiver(answers=[Reply(drop=True)]) as hook,
+        a_channel("apprise", url=f"json://127.0.0.1:{hook.port}/") as channel,
+    ):
+        error = await failure_of(channel, envelope(channel))
+        await channel.send(envelope(channel))
+        hook.answer(503)
+        later = await failure_of(channel, envelope(channel))
+
+    assert (error.verdict, error.reason) == (Verdict.IN_DOUBT, "connection_lost")
+    assert later.verdict is Verdict.RETRY
+
+
+async def test_a_request_that_outlives_apprises_own_time_out_is_in_doubt() -> None:
+    answered = asyncio.Event()
+    async with (
+        WebhookReceiver(answers=[Reply(until=answered)]) as hook,
+        a_channel("apprise", url=f"json://127.0.0.1:{hook.port}/?rto=0.2") as channel,
+    ):
+        error = await failure_of(channel, envelope(channel))
+        answered.set()
+
+    assert (error.verdict, error.reason) == (Verdict.IN_DOUBT, "timeout")
+
+
+async def test_a_connection_that_cannot_be_made_is_none() -> None:
+    async with WebhookReceiver() as hook:
+        port = hook.port
+    async with a_channel("apprise", url=f"json://127.0.0.1:{port}/") as channel:
+        error = await failure_of(channel, envelope(channel))
+
+    assert (error.verdict, error.reason) == (Verdict.RETRY, "apprise_failed")
+
+
 async def test_a_redirect_is_never_followed() -> None:
     async with WebhookReceiver() as hook, WebhookReceiver() as elsewhere:
         hook.answer(Reply(status=307, headers={"Location": elsewhere.url}))

@@ -94,6 +94,42 @@ async def test_where_the_conversation_is_unknown_it_is_posted_again_and_the_log_
     assert logs[0]["reason"] == "conversation_unknown"
 
 
+async def test_the_first_message_of_all_is_looked_up_by_the_channels_name(slack: SlackApi) -> None:
+    for n in range(1200):
+        slack.channel_id(f"#other-{n}")
+    async with web_api(slack) as channel:
+        slack.then("chat.postMessage", Reply(drop=True))
+        await failure_of(channel, envelope(channel))
+
+        receipt = await channel.send(envelope(channel, attempt=2, doubtful=True))
+
+    assert [message.delivery_id for message in slack.messages] == [DELIVERY]
+    assert receipt.remote == slack.channel_id("#ops")
+    assert slack.calls["conversations.list"] == 2
+
+
+async def test_where_conversations_may_not_be_listed_the_first_message_is_posted_again(slack: SlackApi) -> None:
+    async with web_api(slack) as channel:
+        slack.then("chat.postMessage", Reply(drop=True))
+        await failure_of(channel, envelope(channel))
+        slack.fail("conversations.list", "missing_scope")
+
+        receipt = await channel.send(envelope(channel, attempt=2, doubtful=True))
+
+    assert [message.delivery_id for message in slack.messages] == [DELIVERY, DELIVERY]
+    assert "channels:read" in receipt.detail
+
+
+async def test_while_conversations_are_not_listed_the_doubt_remains(slack: SlackApi) -> None:
+    async with web_api(slack) as channel:
+        slack.fail("conversations.list", "ratelimited", status=429, retry_after=9)
+
+        error = await failure_of(channel, envelope(channel, attempt=2, doubtful=True))
+
+    assert (error.verdict, error.retry_after) == (Verdict.IN_DOUBT, 9.0)
+    assert not slack.messages
+
+
 async def test_while_the_lookup_fails_the_doubt_remains_and_nothing_is_posted(slack: SlackApi) -> None:
     async with web_api(slack, channel="C0123ABCD") as channel:
         slack.fail("conversations.history", "ratelimited", status=429, retry_after=9)

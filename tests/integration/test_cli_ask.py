@@ -97,7 +97,7 @@ async def one_of_each(ledger: Ledger) -> None:
         policy = a_policy(key)
         (claim,) = (await ledger.claim(policy, 10)).claims
         delivery_id = claim.message.delivery_id
-        await ledger.start(policy, [Start(delivery_id=delivery_id, body=b"{}")])
+        await ledger.start(policy, [Start(delivery_id=delivery_id, attempts=0, body=b"{}")])
         due = {"due_at": ledger.clock.now()} if outcome else {}
         await ledger.settle(policy, [Outcome(delivery_id=delivery_id, attempt=1, **outcome | due)])  # type: ignore[arg-type]  # one dict for both
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from bellwire.cli import main
+from bellwire.cli.person import login
 from bellwire.clock import SystemClock
 from bellwire.ledger.ledger import Ledger
 from bellwire.model import ChannelKey, DeliveryState
@@ -98,7 +100,7 @@ async def test_a_dead_delivery_is_replayed_in_the_ledgers_file(place: Place) -> 
     assert await states_of(place) == {"in_flight": 1}
     told = (await place.call("explain", alert_id)).stdout
     assert "replay for" in told
-    assert "delivery_replayed" in told
+    assert f"delivery replayed by {login()} (the ledger's file, as user {os.getuid()})" in told
 
 
 async def test_all_dead_ones_are_replayed_to_another_receiver(place: Place) -> None:
@@ -154,10 +156,12 @@ async def test_what_is_of_a_removed_channel_is_left_and_said(place: Place) -> No
     assert "--to says who gets it instead" in refused.stderr
 
 
-async def test_an_unknown_receiver_exits_1_with_the_nearest(place: Place) -> None:
+async def test_an_unknown_receiver_exits_2_with_the_nearest(place: Place) -> None:
     await some_dead(place, PAGER)
     result = await place.call("replay", "--dead", "--to", "opps")
-    assert (result.exit_code, result.stderr) == (1, "bellwire: there is no receiver opps: did you mean ops?\n")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "there is no receiver opps: did you mean ops?" in result.stderr
+    assert await states_of(place) == {"dead": 1}
 
 
 @pytest.mark.parametrize(("name", "nearest"), [("pagr", "pager"), ("gon", "gone")])
@@ -241,7 +245,7 @@ async def test_a_running_daemon_does_it_part_by_part_and_knows_who_asks(place: P
     assert (told.exit_code, told.stdout) == (0, "replayed 0 deliveries with 5 alerts\n")
     first, second = (order for action, order in view.orders if action == "replay")
     assert (first.deliveries, first.since, first.to, first.dry) == (None, 7200.0, "ops", False)
-    assert first.who
+    assert (first.who, first.how) == (login(), "no token asked for, from 127.0.0.1")
     assert (second.after, second.until) == ("01A", "01B")
     assert (unknown.exit_code, unknown.stderr) == (1, "bellwire: there is no delivery 01X\n")
 

@@ -200,6 +200,21 @@ def test_results_go_to_machines_as_json_and_as_junit(run: Run, tmp_path: Path) -
     assert root.findtext("testsuite/testcase/failure") == "receivers\n- pager\n+ ops"
 
 
+def test_a_file_that_is_a_whole_configuration_is_tested_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = [{"name": "inline", "alerts": [{}], "expect": {"receivers": ["ops"]}}]
+    path = tmp_path / "other.yaml"
+    path.write_text(RULES + f"tests: {json.dumps(tests)}\n")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["test", str(path)])
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "ok    inline")
+    path.write_text(RULES.replace("receiver: ops", "receiver: opps") + f"tests: {json.dumps(tests)}\n")
+    bad = CliRunner().invoke(main, ["test", str(path)])
+    assert (bad.exit_code, bad.stdout) == (78, "")
+    assert "there is no receiver 'opps'" in bad.stderr
+
+
 def test_tests_of_the_configuration_are_run_if_no_file_is_named(tmp_path: Path) -> None:
     tests = [{"name": "inline", "alerts": [{}], "expect": {"receivers": ["ops"]}}]
     path = tmp_path / "bellwire.yaml"

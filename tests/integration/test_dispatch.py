@@ -15,9 +15,9 @@ import pytest
 from bellwire.demo.receivers.journal import Journal
 from bellwire.dispatch import Dispatch, Lane
 from bellwire.errors import DeliveryError, Verdict
-from bellwire.ledger import auditing
+from bellwire.ledger import auditing, reading
 from bellwire.metrics import Metrics
-from bellwire.model import DeliveryKind, Envelope, Message, Receipt
+from bellwire.model import DeliveryKind, DeliveryState, Envelope, Message, Receipt
 from bellwire.outcomes import failure_outcome
 from bellwire.records import Claim
 from fakes import FakeClock
@@ -95,6 +95,11 @@ async def settled(ledger: Ledger, expected: dict[str, int]) -> None:
             await ledger.ping()
 
 
+async def in_state(ledger: Ledger, state: str) -> int:
+    """Return how many deliveries are in it."""
+    return len(await ledger.ask(lambda connection: reading.list_deliveries(connection, DeliveryState(state), 100)))
+
+
 async def test_what_is_owed_is_sent_and_settled(ledger: Ledger, clock: FakeClock, metrics: Metrics) -> None:
     channel = ScriptedChannel()
     async with dispatching(ledger, clock, metrics, channel):
@@ -111,8 +116,6 @@ async def test_the_attempt_is_written_before_it_is_made(ledger: Ledger, clock: F
     seen: list[Any] = []
 
     async def look(envelope: Envelope) -> Receipt:
-        from bellwire.ledger import reading  # noqa: PLC0415
-
         (delivery,) = await ledger.ask(lambda connection: reading.list_deliveries(connection, None, 1))
         seen.append((delivery["id"], delivery["attempts"], delivery["state"]))
         return Receipt(detail=envelope.delivery_id)
@@ -184,6 +187,60 @@ async def test_a_channel_that_hangs_holds_up_nobody_else(ledger: Ledger, clock: 
         await ledger.record([an_arrival(PAGER, OPS) for _ in range(50)])
         await working.wait_for(50)
         assert len(hanging.messages) == 8  # as many as may be under way at once
+
+
+async def test_what_waits_too_long_for_a_place_is_given_back(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    never = asyncio.Event()
+
+    async def hang(_envelope: Envelope) -> Receipt:
+        await never.wait()
+        return Receipt(detail="never")
+
+    channel = ScriptedChannel(hang)
+    await ledger.record([an_arrival(PAGER) for _ in range(50)])
+    async with dispatching(ledger, clock, metrics, channel):
+        await channel.wait_for(8)
+        while await in_state(ledger, "sending") != 16:  # as many again stand ready
+            await ledger.ping()
+        await clock.advance(0.9)
+        assert await in_state(ledger, "sending") == 16
+        await clock.advance(0.2)
+        while await in_state(ledger, "sending") != 8:
+            await ledger.ping()
+        assert await in_state(ledger, "pending") == 42
+        assert len(channel.messages) == 8
+
+
+async def test_what_stands_ready_is_not_sent_while_the_other_side_wants_a_pause(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    go_on = asyncio.Event()
+    too_many = DeliveryError("429", verdict=Verdict.RETRY, reason="http_429", retry_after=10.0)
+
+    async def answer(_envelope: Envelope) -> Receipt:
+        if len(channel.messages) <= 8:
+            await go_on.wait()
+            raise too_many
+        return Receipt(detail="200")
+
+    channel = ScriptedChannel(answer)
+    await ledger.record([an_arrival(PAGER) for _ in range(20)])
+    async with dispatching(ledger, clock, metrics, channel):
+        await channel.wait_for(8)
+        while await in_state(ledger, "sending") != 16:
+            await ledger.ping()
+        go_on.set()
+        while await in_state(ledger, "sending"):
+            await ledger.ping()
+        await clock.advance(9.9)
+        await ledger.ping()
+        assert len(channel.messages) == 8
+        while await states(ledger) != {"delivered": 20}:
+            await clock.advance(1)
+            await ledger.ping()
+    assert [envelope.attempt for envelope in channel.messages[8:]].count(1) == 12
 
 
 async def test_a_channel_that_raises_what_it_must_not_costs_no_alert(

@@ -33,8 +33,8 @@ def series() -> dict[str, set[str]]:
     metrics = Metrics()
     found: dict[str, set[str]] = {}
     for collector in set(metrics.registry._names_to_collectors.values()):  # noqa: SLF001 - the registry tells it in no other way
-        labels = set(getattr(collector, "_labelnames", ()))
         for family in collector.describe() if hasattr(collector, "describe") else collector.collect():
+            labels = set(getattr(family if hasattr(family, "_labelnames") else collector, "_labelnames", ()))
             suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(family.type, [""])
             found |= {family.name + suffix: labels for suffix in suffixes}
     return found

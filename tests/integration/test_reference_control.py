@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 API = "visual_layer"
 ITEMS = f"/{API}/ann/items"
+NO_CONTENT = 204
 VENDOR = f"/{API}/api/v1/notifications"
 USERS = (User(name="ann", tokens=("ann-token",)), User(name="bob", tokens=("bob-token",)))
 
@@ -26,7 +27,13 @@ class Client:
     async def control(self, method: str, path: str, status: int = 200, **request: Any) -> Any:
         async with self._session.request(method, f"{self.url}/control{path}", **request) as response:
             assert response.status == status
-            return await response.json()
+            return await response.json() if status != NO_CONTENT else None
+
+    async def listed(self, query: str) -> list[dict[str, Any]]:
+        headers = {"Authorization": "Bearer ann-token"}
+        async with self._session.get(self.url + VENDOR + query, headers=headers) as response:
+            items: list[dict[str, Any]] = (await response.json())["notifications"]
+            return items
 
     async def vendor(self, method: str, path: str, user: str | None = "ann") -> int:
         headers = {"Authorization": f"Bearer {user}-token"} if user else {}
@@ -111,6 +118,47 @@ async def test_a_body_that_is_no_items_adds_nothing_and_says_why(
     assert answer["detail"][0]["loc"] == ["body"]
     assert answer["detail"][0]["msg"]
     assert server.items(API, "ann") == []
+
+
+@pytest.mark.parametrize("api", list(FACES))
+async def test_what_an_item_says_can_be_changed_and_the_rest_of_it_stays(client: Client, api: str) -> None:
+    inbox = f"/{api}/ann/items"
+    (changed, other) = (await client.control("POST", inbox, 201, json=[{"nested": {"a": 1, "b": [1]}}, {}]))["ids"]
+    before = await client.control("GET", inbox)
+
+    for patch in ({"nested": {"a": {"c": 2}}}, {"nested": {"b": None}, "more": [2]}):
+        await client.control("PATCH", f"{inbox}/{changed}", 204, json=patch)
+
+    first, second = await client.control("GET", inbox)
+    assert first == before[0] | {"item": before[0]["item"] | {"nested": {"a": {"c": 2}}, "more": [2]}}
+    assert (second["id"], second) == (other, before[1])
+
+
+async def test_what_lists_are_filtered_by_and_whether_it_is_read_stays_with_an_item_that_changed(
+    client: Client,
+) -> None:
+    (mine,) = (await client.control("POST", ITEMS, 201, json=[{"dataset_id": "x"}]))["ids"]
+
+    await client.control("PATCH", f"{ITEMS}/{mine}", 204, json={"title": "other", "is_read": True})
+
+    listed = await client.listed("?dataset_id=x")
+    assert [(item["id"], item["title"], item["is_read"]) for item in listed] == [(mine, "other", False)]
+
+
+@pytest.mark.parametrize(
+    ("item", "status", "body"),
+    [
+        ("a", 422, "no JSON"), ("a", 422, "[{}]"), ("a", 422, '"text"'), ("a", 422, '{"id": "b"}'),
+        ("a", 422, '{"id": null}'), ("a", 422, '{"a":' + "[" * 300 + "]" * 300 + "}"), ("b", 404, "{}"),
+    ],
+)  # fmt: skip
+async def test_a_change_that_cannot_be_made_changes_nothing(client: Client, item: str, status: int, body: str) -> None:
+    await client.control("POST", ITEMS, 201, json=[{"id": "a"}])
+    before = await client.control("GET", ITEMS)
+
+    await client.control("PATCH", f"{ITEMS}/{item}", status, data=body)
+
+    assert await client.control("GET", ITEMS) == before
 
 
 async def test_an_id_that_is_taken_adds_nothing(server: ReferenceServer, client: Client) -> None:

@@ -71,6 +71,21 @@ async def test_follow_ups_go_into_the_thread_and_the_first_message_counts_them(s
     assert "in the thread" in second.detail
 
 
+async def test_an_answer_that_does_not_show_the_reply_leaves_it_in_its_thread(slack: SlackApi) -> None:
+    terse = Reply(
+        body=b'{"ok": true, "channel": "C00000001", "ts": "1.5"}', headers={"Content-Type": "application/json"}
+    )
+    async with web_api(slack) as channel:
+        first = await send(channel, group_of(1, Severity.WARNING))
+        slack.then("chat.postMessage", terse)
+        second = await send(channel, group_of(2, Severity.WARNING), first)
+        await send(channel, group_of(3, Severity.WARNING), second)
+
+    parent, *replies = slack.messages
+    assert [reply.content["thread_ts"] for reply in replies] == [parent.ts, parent.ts]
+    assert parent.edits == 2
+
+
 async def test_what_is_worse_than_all_before_is_shown_to_the_channel_too(slack: SlackApi) -> None:
     async with web_api(slack) as channel:
         receipt = await send(channel, group_of(1, Severity.WARNING))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,3 +119,40 @@ async def test_why_calls_would_wait_is_told_without_waiting(clock: FakeClock) ->
     assert gate.hindrance == "the vendor refuses the account's credentials, and is asked again 10 s from now"
     await clock.advance(10)
     assert gate.hindrance is None
+
+
+async def test_who_waits_for_a_turn_does_not_go_against_a_pause_that_was_asked_for_meanwhile(clock: FakeClock) -> None:
+    gate, turn, went = Gate(clock), asyncio.Semaphore(1), asyncio.Event()
+
+    async def call() -> None:
+        async with gate.passage(turn=turn):
+            went.set()
+
+    with suppress(RateLimitedError):
+        async with gate.passage(turn=turn):
+            waiting = asyncio.create_task(call())
+            await settle()
+            raise LIMITED
+    await clock.advance(99)
+    assert not went.is_set()
+    assert not turn.locked()
+    await clock.advance(1)
+    assert went.is_set()
+    await waiting
+    assert not turn.locked()
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_for_its_turn_holds_up_nobody(clock: FakeClock) -> None:
+    gate, turn = Gate(clock), asyncio.Semaphore(1)
+
+    async def call() -> None:
+        async with gate.passage(turn=turn):
+            pass
+
+    async with gate.passage(turn=turn):
+        waiting = asyncio.create_task(call())
+        await settle()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    async with asyncio.timeout(10):
+        await call()

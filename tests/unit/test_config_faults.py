@@ -72,7 +72,7 @@ WHOLE_FILES = [
     ("a: &a {<<: *a}\n", "1:4: ", "levels deep"),
     ("[" * 1000, "1:61: ", "levels deep"),
     (b"a: \xff\n", "1:4: ", "is no UTF-8"),
-    (b"#" * (MAX_BYTES + 1), "1:1: ", "is larger than 1024 KiB"),
+    (b"#" * (MAX_BYTES + 1), "1:1: ", "is larger than 4096 KiB"),
 ]
 
 
@@ -134,6 +134,7 @@ SINGLE = [
     (MINIMAL + "web: {listen: !!python/object:os.system x}\n", "6:15: web.listen", "put text in quotes"),
     (MINIMAL + "web: {listen: !!binary eA==}\n", "6:15: web.listen", "put text in quotes"),
     # variables
+    (MINIMAL + "accounts: [{name: e, api: elan, base_url: 'https://h', authorization: {credentials: '${NOPE}'}}]\n", "6:86: accounts[0].authorization.credentials", "NOPE is not set"),
     (MINIMAL + "web: {listen: 'a${NOPE}'}\n", "6:17: web.listen", "environment variable NOPE is not set: set it, or"),
     (MINIMAL + "web: {listen: '${}'}\n", "6:16: web.listen", "write ${NAME} or"),
     # accounts

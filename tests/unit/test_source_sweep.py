@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,6 +122,37 @@ async def test_arrivals_and_marks_meanwhile_hide_nothing_that_was_there(
     while not (await sweep(inbox, taken, to_end=True)).finished:
         pass  # changes run out, so it ends
     assert taken.ids >= every
+
+
+@pytest.mark.parametrize("marks", [1, 2])
+async def test_a_pass_goes_back_for_what_marks_let_it_skip(marks: int) -> None:
+    """Two marks between pages of three rows are much: a pass that went on would have to come again."""
+    taken = Taken()
+
+    def mark(inbox: ShiftingInbox) -> None:
+        for _ in range(marks):
+            if known := [each for each in inbox.unread if each.upstream_id in taken.ids]:
+                inbox.unread.remove(known[0])
+
+    inbox = ShiftingInbox(mark)
+    every = filled(inbox, 30)
+    swept = await sweep(inbox, taken, to_end=False)
+    assert taken.ids == every
+    assert swept.finished
+
+
+@pytest.mark.timeout(10)
+async def test_a_vendor_whose_total_is_what_is_left_does_not_hold_us() -> None:
+    class Remaining(FakeInbox):
+        async def page(self, cursor: str | None = None) -> Page:
+            page = await super().page(cursor)
+            return replace(page, total=len(self.unread) - int(cursor or 0))
+
+    inbox, taken = Remaining(FakeClock()), Taken()
+    every = filled(inbox, 30)
+    swept = await sweep(inbox, taken, to_end=True)
+    assert (taken.ids, swept.finished) == (every, False)
+    assert len(inbox.calls) < 300
 
 
 async def test_a_list_that_never_stops_changing_is_left_for_later() -> None:

@@ -202,3 +202,13 @@ async def test_silence_counts_from_the_last_alert_whichever_run_it_came_in(
     heard = an_account(silence=3600.0, last_item_at=TEN)
     assert await silences.of([heard]) == {VISION: 0.0}
     assert await silences.of([]) == {}
+
+
+def test_an_account_that_is_well_again_ends_its_trouble_though_nothing_else_is_said_of_it() -> None:
+    bench = Bench()
+    denied = Sight(channels=(PAGER,), accounts=(an_account(SourceState.UNAUTHORIZED, since=TEN),))
+    assert len(bench.told(denied)) == 1
+    well = Sight(channels=(PAGER,), well=frozenset({an_account().key.name}))
+    (told,) = bench.told(well)
+    assert told.startswith("account vision is authorized again")
+    assert bench.told(well) == []

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from bellwire.web.door import SESSION_SECONDS, Door, Role
+from bellwire.web.door import SESSION_SECONDS, Door, Role, Session
 from fakes import FakeClock
+
+MIA = Session(role=Role.OPERATOR, id="0a1b2c3d", name="mia")
 
 
 def a_door(clock: FakeClock, token: str | None = "sesame", read_token: str | None = "look") -> Door:  # noqa: S107 - they guard nothing
@@ -29,43 +31,51 @@ def test_an_open_door_knows_no_token() -> None:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_cookie_gives_back_the_role_that_it_was_made_for(role: Role) -> None:
+@pytest.mark.parametrize("name", ["", "mia", "Zoë o'Brien. \u2603", "x" * 80])
+def test_a_cookie_gives_back_the_session_that_it_was_made_for(role: Role, name: str) -> None:
     door = a_door(FakeClock())
-    assert door.role_of_cookie(door.cookie(role)) is role
+    session = Session(role=role, id="0a1b2c3d", name=name)
+    assert door.session_of(door.cookie(session)) == session
 
 
 def test_a_cookie_bears_no_token() -> None:
-    assert "sesame" not in a_door(FakeClock()).cookie(Role.OPERATOR)
+    assert "sesame" not in a_door(FakeClock()).cookie(MIA)
 
 
 def test_a_cookie_ends() -> None:
     clock = FakeClock()
     door = a_door(clock)
-    cookie = door.cookie(Role.READER)
+    cookie = door.cookie(MIA)
     clock.step_wall(SESSION_SECONDS - 1)
-    assert door.role_of_cookie(cookie) is Role.READER
+    assert door.session_of(cookie) == MIA
     clock.step_wall(1)
-    assert door.role_of_cookie(cookie) is None
+    assert door.session_of(cookie) is None
 
 
 def test_a_cookie_dies_with_its_token() -> None:
-    cookie = a_door(FakeClock()).cookie(Role.OPERATOR)
-    assert a_door(FakeClock(), "changed").role_of_cookie(cookie) is None
-    assert a_door(FakeClock(), None).role_of_cookie(cookie) is None
+    cookie = a_door(FakeClock()).cookie(MIA)
+    assert a_door(FakeClock(), "changed").session_of(cookie) is None
+    assert a_door(FakeClock(), None).session_of(cookie) is None
 
 
 def test_a_cookie_cannot_be_bent() -> None:
     door = a_door(FakeClock())
-    role, expiry, mac = door.cookie(Role.READER).split(".")
+    role, expiry, number, name, mac = door.cookie(Session(role=Role.READER, id="0a1b2c3d", name="mia")).split(".")
+    _, _, _, other, _ = door.cookie(Session(role=Role.READER, id="0a1b2c3d", name="joe")).split(".")
     bent = [
-        f"operator.{expiry}.{mac}",
-        f"{role}.{int(expiry) + 1}.{mac}",
-        f"{role}.{expiry}.{mac[:-1]}",
-        f"{role}.{expiry}.\u00e9",
-        f"{role}.{'9' * 5000}.{mac}",
+        f"operator.{expiry}.{number}.{name}.{mac}",
+        f"{role}.{int(expiry) + 1}.{number}.{name}.{mac}",
+        f"{role}.{expiry}.00000000.{name}.{mac}",
+        f"{role}.{expiry}.{number}.{other}.{mac}",
+        f"{role}.{expiry}.{number}.{name}.{mac[:-1]}",
+        f"{role}.{expiry}.{number}.{name}.\u00e9",
+        f"{role}.{'9' * 5000}.{number}.{name}.{mac}",
+        f"{role}.{expiry}.{mac}",
         f"{role}.\u0663.{mac}",
+        f"{role}.\ud800.{mac}",
         role,
         "",
         "..",
+        "....",
     ]
-    assert [cookie for cookie in bent if door.role_of_cookie(cookie) is not None] == []
+    assert [cookie for cookie in bent if door.session_of(cookie) is not None] == []

@@ -40,6 +40,7 @@ def test_a_time_of_today_is_shown_without_its_day() -> None:
 
 def test_a_time_of_another_day_is_shown_with_it() -> None:
     assert ">21 Nov 09:00</time>" in present.moment(NOW - timedelta(hours=25), NOW)
+    assert ">22 Nov 2027 10:00</time>" in present.moment(NOW + timedelta(days=365), NOW)
 
 
 def test_times_are_shown_in_utc_whatever_zone_they_come_in() -> None:

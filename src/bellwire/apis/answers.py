@@ -6,6 +6,7 @@ No error made here bears an address, a header or a body: any of them may hold a 
 from __future__ import annotations
 
 import math
+import zlib
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -136,8 +137,27 @@ async def read_body(call: Call, response: aiohttp.ClientResponse) -> bytes:
     async for piece in response.content.iter_any():
         pieces += piece
         if len(pieces) > BODY_LIMIT:
-            raise _error(call, f"the answer has more than {BODY_LIMIT} bytes", "oversized_answer")
+            raise too_long(call)
     return bytes(pieces)
+
+
+def too_long(call: Call) -> SourceError:
+    """Return what an answer is raised as that goes on beyond the limit."""
+    return _error(call, f"the answer has more than {BODY_LIMIT} bytes", "oversized_answer")
+
+
+def unpacked(call: Call, body: bytes, packing: str) -> bytes:
+    """Return a body as it was before its packing; SourceError for one that cannot be unpacked, or is too long then."""
+    if packing.strip().lower() in {"", "identity"} or not body:
+        return body
+    unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, whichever it is
+    try:
+        found = unpacker.decompress(body, BODY_LIMIT)
+    except zlib.error:
+        raise _error(call, "the answer is packed, and cannot be unpacked", "bad_answer") from None
+    if unpacker.unconsumed_tail:
+        raise too_long(call)
+    return found
 
 
 def read_json(call: Call, body: bytes) -> Json:

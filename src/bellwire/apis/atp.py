@@ -34,6 +34,9 @@ class Atp(Dialect):
     """The dialect of ``atp``."""
 
     POLLS_PER_MINUTE: ClassVar[int | None] = 60
+    READ_STATE: ClassVar[frozenset[str]] = frozenset(
+        {"status", "updated_at", "delivered_at", "acknowledged_at", "responded_at", "completed_at", "response"}
+    )
 
     def __init__(self, account: AccountConfig) -> None:
         self._authorization = account.authorization or Authorization()

@@ -6,10 +6,10 @@ say what its vendor's answers mean where that differs from the usual.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from bellwire.model import Discard
+from bellwire.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +45,9 @@ class Dialect(Protocol):
 
     ALREADY_MARKED: ClassVar[frozenset[int]] = frozenset({409})
     """The statuses by which a mark says that it had been made before."""
+
+    READ_STATE: ClassVar[frozenset[str]] = frozenset()
+    """The keys of an item that say only whether, and when, it was read or answered: another value there is no change."""
 
     POLLS_PER_MINUTE: ClassVar[int | None] = None
     """How many pages and probes the vendor allows one login in a minute, where it has such a limit."""

@@ -42,6 +42,7 @@ class Elan(Dialect):
     """The dialect of ``elan``."""
 
     MARKS_PER_CALL: ClassVar[int] = 100
+    READ_STATE: ClassVar[frozenset[str]] = frozenset({"is_read", "read_at", "updated_at"})
 
     def __init__(self, account: AccountConfig) -> None:
         self._authorization = account.authorization or Authorization()
@@ -70,6 +71,7 @@ class Elan(Dialect):
         return Page(
             items=read_items(items, self._notification),
             next_cursor=str(end) if more and items else None,
+            by_offset=True,
             total=total if unread is None else unread,  # this falls with each mark, whatever `total` counts
         )
 

@@ -57,12 +57,14 @@ class Gate:
     share ``pause``.
     """
 
+    __slots__ = ("_asked", "_clock", "_denials", "_denied_until", "_one", "admitted")
+
     def __init__(self, clock: Clock, pause: VendorPause | None = None) -> None:
         self._clock = clock
         self._asked = pause or VendorPause(clock)
         self._denied_until: datetime | None = None
         self._denials = 0
-        self._one = asyncio.Lock()
+        self._one: asyncio.Lock | None = None  # made for the first refusal
         self.admitted: Callable[[], None] = _nobody
         """Called when credentials that were refused are taken again."""
 
@@ -85,11 +87,15 @@ class Gate:
         while pause := self._waiting():
             await self._clock.sleep(pause)
 
-    def passage(self, ration: Ration | None = None) -> Passage:
-        """Wait until a call may be made, by this gate and by its ration if it has one, and learn from how it ends."""
-        return Passage(self, ration)
+    def passage(self, ration: Ration | None = None, turn: asyncio.Semaphore | None = None) -> Passage:
+        """Wait until a call may be made, by this gate and by its ration if it has one, and learn from how it ends.
 
-    def leave(self, error: BaseException | None, *, alone: bool) -> None:
+        ``turn`` bounds how many calls are made at once, by whomever. No call that waits for it goes against a pause that
+        was asked for meanwhile.
+        """
+        return Passage(self, ration, turn)
+
+    def leave(self, error: BaseException | None, turn: asyncio.Semaphore | None = None, *, alone: bool) -> None:
         """Learn from how a call ended."""
         try:
             if isinstance(error, UnauthorizedError):
@@ -102,24 +108,44 @@ class Gate:
                     self._denials = 0
                     self.admitted()
         finally:
-            if alone:
-                self._one.release()
+            self._release(turn, alone=alone)
 
-    async def enter(self, ration: Ration | None) -> bool:
-        """Wait; return whether this call goes alone."""
+    async def enter(self, ration: Ration | None, turn: asyncio.Semaphore | None = None) -> bool:
+        """Wait; return whether this call goes alone. ``turn`` is held from then on."""
         while True:
             if pause := self._pause(ration):
                 await self._clock.sleep(pause)
-            elif not self._denials:
+                continue
+            alone = bool(self._denials)
+            await self._acquire(turn, alone=alone)
+            if alone == bool(self._denials) and not self._pause(ration):  # as it was before the wait for others
                 break
-            else:
-                await self._one.acquire()
-                if self._denials and not self._pause(ration):
-                    break
-                self._one.release()
+            self._release(turn, alone=alone)
         if ration is not None:
             ration.take()  # not before all waiting is over: what was taken early would add up to a burst
-        return bool(self._denials)
+        return alone
+
+    async def _acquire(self, turn: asyncio.Semaphore | None, *, alone: bool) -> None:
+        if alone:
+            await self._lock.acquire()
+        if turn is not None:
+            try:
+                await turn.acquire()
+            except BaseException:
+                self._release(None, alone=alone)
+                raise
+
+    def _release(self, turn: asyncio.Semaphore | None, *, alone: bool) -> None:
+        if turn is not None:
+            turn.release()
+        if alone:
+            self._lock.release()
+
+    @property
+    def _lock(self) -> asyncio.Lock:
+        if self._one is None:
+            self._one = asyncio.Lock()
+        return self._one
 
     def _pause(self, ration: Ration | None) -> float:
         return max(self._waiting(), 0.0 if ration is None else ration.pause())
@@ -138,18 +164,19 @@ class Gate:
 class Passage:
     """One call's way through a gate. A class, since it is entered for each read mark."""
 
-    __slots__ = ("_alone", "_gate", "_ration")
+    __slots__ = ("_alone", "_gate", "_ration", "_turn")
 
-    def __init__(self, gate: Gate, ration: Ration | None) -> None:
+    def __init__(self, gate: Gate, ration: Ration | None, turn: asyncio.Semaphore | None) -> None:
         self._gate = gate
         self._ration = ration
+        self._turn = turn
         self._alone = False
 
     async def __aenter__(self) -> None:
-        self._alone = await self._gate.enter(self._ration)
+        self._alone = await self._gate.enter(self._ration, self._turn)
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        self._gate.leave(error, alone=self._alone)
+        self._gate.leave(error, self._turn, alone=self._alone)
 
 
 def _nobody() -> None:

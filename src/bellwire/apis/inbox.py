@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import aiohttp
 import orjson
 from yarl import URL
 
-from bellwire.apis.answers import read_body, read_json, refusal, stream_refusal, translated, web_page
+from bellwire.apis.answers import read_body, read_json, refusal, translated, web_page
 from bellwire.apis.gate import Gate
 from bellwire.apis.marking import GONE, Marking
 from bellwire.apis.ration import Rations
 from bellwire.apis.reading import lenient
 from bellwire.apis.short_way import ShortWay
-from bellwire.apis.sse import Oversized, SseParser
+from bellwire.apis.streaming import HEADERS, HttpStream, Opening, open_directly, open_over_session
 from bellwire.errors import RejectedError, StreamRefusedError, UnauthorizedError
-from bellwire.model import Discard
+from bellwire.wire import address_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import aiohttp
 
     from bellwire.apis.dialect import Call, Dialect
     from bellwire.apis.ration import Ration
-    from bellwire.apis.sse import ServerSentEvent
+    from bellwire.apis.streaming import Bytes
     from bellwire.config.schema import AccountConfig
     from bellwire.http import HttpPool
-    from bellwire.model import MarkResult, Page, StreamItem
+    from bellwire.model import MarkResult, Page
     from bellwire.ports import Clock
+    from bellwire.wire import Wire
 
+_PACKED = {"Accept-Encoding": "gzip, deflate"}
 _PLACE_UNKNOWN = frozenset({"http_400", "http_410", "http_412", "http_422"})  # may mean the id to resume from
 
 
@@ -40,6 +43,21 @@ class HttpInbox:
 
     ``rations`` are shared by the inboxes of a process; without them this one has its own.
     """
+
+    __slots__ = (
+        "_account",
+        "_clock",
+        "_dialect",
+        "_gate",
+        "_http",
+        "_ration",
+        "_refused",
+        "_short_way",
+        "_stall_timeout",
+        "_timeout",
+        "_turn",
+        "unread",
+    )
 
     def __init__(
         self,
@@ -61,6 +79,7 @@ class HttpInbox:
         """How many the vendor last said are unread; None if it never did."""
         self._timeout = account.http_config.timeout.total_seconds()
         self._short_way = ShortWay(account.base_url, self._timeout)
+        self._turn = http.turn(account.base_url)
         self._stall_timeout = account.stream.stall_timeout.total_seconds()
 
     @property
@@ -105,19 +124,18 @@ class HttpInbox:
             raise
         return self._dialect.read_one(answer)
 
-    @asynccontextmanager
-    async def stream(self, last_event_id: str | None) -> AsyncIterator[HttpStream]:
+    def stream(self, last_event_id: str | None) -> Opening:
         """Open the stream; it is closed on the way out."""
+        return Opening(partial(self._stream, last_event_id))
+
+    async def _stream(self, last_event_id: str | None) -> HttpStream:
         call = self._dialect.stream(last_event_id)
         if call is None:
             message = "this API has no stream"
             raise StreamRefusedError(message, reason="no_stream")
-        async with self._gate.passage():
-            response = await self._resume(call, self._dialect.stream(None))
-        try:
-            yield HttpStream(call, response, self._dialect, last_event_id)
-        finally:
-            response.close()
+        async with self._gate.passage(turn=self._turn):
+            opened = await self._resume(call, self._dialect.stream(None))
+        return HttpStream(call, opened, self._dialect, last_event_id)
 
     async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
         """Mark these as read, several calls at a time; after a refusal of the account the rest is left for later."""
@@ -131,14 +149,9 @@ class HttpInbox:
         self._refused, self._gate.admitted = refused, admitted
 
     async def _ask(self, call: Call, ration: Ration | None = None) -> bytes:
-        async with self._gate.passage(ration):
+        async with self._gate.passage(ration, self._turn if call.method == "GET" else None):
             with translated(call):
-                wire = None if call.method == "GET" else self._http.wire(self._account.http_config)
-                if wire is None:
-                    status, headers, body = await self._over_session(call)
-                else:
-                    target, given = _with_query(call), self._headers(call, {})
-                    status, headers, body = await self._short_way.ask(wire, call, target, given)
+                status, headers, body = await self._answer(call)
             error = refusal(call, status, headers, self._clock.wall()) or web_page(call, headers, body)
             if isinstance(error, UnauthorizedError) and not self._dialect.refuses_account(status, lenient(body)):
                 error = RejectedError(str(error), reason=error.reason, status=status)
@@ -146,11 +159,20 @@ class HttpInbox:
                 raise error
             return body
 
+    async def _answer(self, call: Call) -> tuple[int, Mapping[str, str], bytes]:
+        wire = self._http.wire(self._account.http_config)
+        return await (self._over_session(call) if wire is None else self._over_wire(wire, call))
+
+    async def _over_wire(self, wire: Wire, call: Call) -> tuple[int, Mapping[str, str], bytes]:
+        return await self._short_way.ask(
+            wire, call, _with_query(call), self._headers(call, _PACKED if call.method == "GET" else {})
+        )
+
     async def _over_session(self, call: Call) -> tuple[int, Mapping[str, str], bytes]:
         async with asyncio.timeout(self._timeout), self._request(call) as response:
             return response.status, response.headers, await read_body(call, response)
 
-    async def _resume(self, call: Call, anew: Call | None) -> aiohttp.ClientResponse:
+    async def _resume(self, call: Call, anew: Call | None) -> Bytes:
         """Open the stream where it was left, or anew where the vendor does not know that place any more."""
         try:
             return await self._open(call)
@@ -159,31 +181,31 @@ class HttpInbox:
                 raise
         return await self._open(anew)
 
-    async def _open(self, call: Call) -> aiohttp.ClientResponse:
+    async def _open(self, call: Call) -> Bytes:
+        url, headers, wall = self._url(call), self._headers(call, HEADERS), self._clock.wall()
+        wire = self._http.wire(self._account.http_config)
         with translated(call):
             async with asyncio.timeout(self._timeout):
-                response = await self._request(
-                    call,
-                    {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"},
-                    timeout=aiohttp.ClientTimeout(total=None, sock_read=self._stall_timeout),
-                )
-        error = stream_refusal(call, response.status, response.headers, self._clock.wall())
-        if error is not None:
-            response.close()
-            raise error
-        return response
+                if wire is None:
+                    session = self._http.session(self._account.http_config)
+                    return await open_over_session(session, call, url, headers, self._stall_timeout, wall)
+                times = self._timeout, self._stall_timeout
+                listener = self._http.listener(wire)
+                return await open_directly(listener, call, address_of(url, encoded=True), headers, times, wall)
 
-    def _request(
-        self, call: Call, headers: dict[str, str] | None = None, **options: Any
-    ) -> aiohttp.client._RequestContextManager:
+    def _url(self, call: Call) -> str:
+        return self._account.base_url.rstrip("/") + _with_query(call)
+
+    def _request(self, call: Call) -> aiohttp.client._RequestContextManager:
+        options: dict[str, Any] = {}
         if call.body is not None:
             options["data"] = orjson.dumps(call.body)
         else:
             options["skip_auto_headers"] = ("Content-Type",)
         return self._http.session(self._account.http_config).request(
             call.method,
-            URL(self._account.base_url.rstrip("/") + _with_query(call), encoded=True),
-            headers=self._headers(call, headers or {}),
+            URL(self._url(call), encoded=True),
+            headers=self._headers(call, {}),
             allow_redirects=False,
             **options,
         )
@@ -197,49 +219,3 @@ class HttpInbox:
 
 def _with_query(call: Call) -> str:
     return f"{call.path}?{urlencode(call.query)}" if call.query else call.path
-
-
-class HttpStream:
-    """`bellwire.ports.Stream` over an answer that does not end."""
-
-    def __init__(
-        self, call: Call, response: aiohttp.ClientResponse, dialect: Dialect, last_event_id: str | None
-    ) -> None:
-        self._call = call
-        self._response = response
-        self._dialect = dialect
-        self._last_event_id = last_event_id
-        self._retry: float | None = None
-
-    @property
-    def last_event_id(self) -> str | None:
-        """The id to resume from."""
-        return self._last_event_id
-
-    @property
-    def retry(self) -> float | None:
-        """The vendor's wish for the pause before the next attempt, in seconds."""
-        return self._retry
-
-    async def batches(self) -> AsyncIterator[list[StreamItem]]:
-        """Yield what each read brought; what arrives meanwhile waits in the socket, so that memory stays bounded."""
-        parser = SseParser()
-        while True:
-            with translated(self._call, late="stalled"):
-                piece = await self._response.content.readany()
-            if not piece:
-                return
-            found = [item for event in parser.feed(piece) if (item := self._item(event)) is not None]
-            self._last_event_id = parser.last_event_id or self._last_event_id
-            self._retry = None if parser.retry is None else parser.retry / 1000
-            yield found
-
-    def _item(self, event: ServerSentEvent | Oversized) -> StreamItem | None:
-        if isinstance(event, Oversized):
-            return Discard(reason="oversized", detail=f"more than {event.limit} bytes")
-        if not event.data:
-            return None  # a keep-alive
-        try:
-            return self._dialect.read_event(event)
-        except Exception as error:  # noqa: BLE001  # one event must not end the stream: the list has its item too
-            return Discard(reason="unreadable", detail=type(error).__name__)

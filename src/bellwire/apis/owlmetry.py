@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from bellwire.apis.dialect import Call, Dialect
@@ -39,6 +39,8 @@ _LAST_YEAR = 9999  # the calendar's
 
 class Owlmetry(Dialect):
     """The dialect of ``owlmetry``."""
+
+    READ_STATE: ClassVar[frozenset[str]] = frozenset({"read_at"})
 
     def __init__(self, account: AccountConfig) -> None:
         self._authorization = account.authorization or Authorization()

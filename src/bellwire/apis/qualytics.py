@@ -38,6 +38,7 @@ class Qualytics(Dialect):
     """The dialect of ``qualytics``."""
 
     MARKS_PER_CALL: ClassVar[int] = 100
+    READ_STATE: ClassVar[frozenset[str]] = frozenset({"acknowledged", "acknowledged_at", "updated", "updated_at"})
 
     def __init__(self, account: AccountConfig) -> None:
         self._authorization = account.authorization or Authorization()

@@ -1,14 +1,14 @@
 """Visual Layer: alerts of monitored saved views.
 
 Assumed, for the vendor publishes nothing about it: one notification is marked by ``POST …/{id}/read``; items have
-``is_read``, ``created_at`` and ``read_at``; ``unread-count`` answers ``{"unread_count": n}`` (``count`` and a bare number
+``is_read``, ``created_at`` and ``read_at``, perhaps ``updated_at``; ``unread-count`` answers ``{"unread_count": n}`` (``count`` and a bare number
 are taken too); the stream checks its token at connect only, and is not filtered by ``dataset_id``: that is done here.
 The stream has no event names, ids or replay.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from bellwire.apis.dialect import Call, Dialect
@@ -41,6 +41,8 @@ _LIMIT = 100  # the most that the vendor gives in one page
 class VisualLayer(Dialect):
     """The dialect of ``visual_layer``."""
 
+    READ_STATE: ClassVar[frozenset[str]] = frozenset({"is_read", "read_at", "updated_at"})
+
     def __init__(self, account: AccountConfig) -> None:
         self._authorization = account.authorization or Authorization()
         dataset = account.params.get("dataset_id")
@@ -70,7 +72,7 @@ class VisualLayer(Dialect):
         if not isinstance(more, bool):
             more = end < total if total is not None else len(items) >= _LIMIT
         following = str(end) if more and items else None
-        return Page(items=read_items(items, _notification), next_cursor=following, total=total)
+        return Page(items=read_items(items, _notification), next_cursor=following, total=total, by_offset=True)
 
     def count(self) -> Call | None:
         """Ask ``unread-count``."""

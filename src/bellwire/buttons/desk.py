@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +92,7 @@ class Desk:
                 ends_at=now + _SILENCE,
                 author=press.who,
                 comment=f"a button in Slack, of message {press.delivery_id}",
+                how=_how(press),
             )
             for matchers in likenesses(alerts)
         ]
@@ -105,9 +105,16 @@ class Desk:
             lambda connection: [reading.explain_alert(connection, alert_id) for alert_id in some]
         )
         detail = {"delivery": press.delivery_id, "alerts": len(alerts)}
-        await self._ledger.note_action(press.who, "alerts_explained", detail)
-        return wording.explained(stories, asdict(key), len(alerts), self.page)
+        await self._ledger.note_action(press.who, "alerts_explained", detail, _how(press))
+        return wording.explained(stories, key._asdict(), len(alerts), self.page)
 
 
 def _order(press: Press, silences: Sequence[NewSilence] = ()) -> Order:
-    return Order(delivery=press.delivery_id, who=press.who, user=press.user_id, silences=tuple(silences))
+    return Order(
+        delivery=press.delivery_id, who=press.who, user=press.user_id, how=_how(press), silences=tuple(silences)
+    )
+
+
+def _how(press: Press) -> str:
+    """Return what is known of whoever pressed: Slack says who it was."""
+    return f"Slack user {press.user_id}"

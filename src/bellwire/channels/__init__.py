@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from bellwire.channels import apprise, email, slack, webhook
 from bellwire.channels.wording import Wording
 from bellwire.model import ChannelKey
 from bellwire.templating.stationery import NOTHING
+from bellwire.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,7 @@
 """Some 180 services more, each by its Apprise URL (https://appriseit.com/services/).
 
 Apprise tells success from failure and nothing else, so that every failure is tried again. The other side can be neither
-asked nor told: what is in doubt follows ``on_doubt``.
+asked nor told: what is in doubt follows ``on_doubt``. That is what outlives the time-out, and a request that was not answered.
 """
 
 from __future__ import annotations
@@ -98,6 +98,9 @@ class AppriseChannel:
 
 def _notify(url: str, arguments: dict[str, Any]) -> DeliveryError | None:
     """Send in the calling thread; return what went wrong, with nothing in it that the URL holds."""
+    from bellwire.channels import apprise_doubt  # noqa: PLC0415 - it loads a second HTTP library: only where Apprise is used
+
+    apprise_doubt.forget()
     try:
         said = _send(url, arguments)
     except Exception as exc:  # noqa: BLE001 - whatever one of 180 services raises; its text may hold the URL
@@ -105,6 +108,8 @@ def _notify(url: str, arguments: dict[str, Any]) -> DeliveryError | None:
     if said is None:
         return None
     text = one_line(hide(said, secrets_of_url(url)), 300)
+    if doubt := apprise_doubt.doubt():
+        return DeliveryError(f"Apprise: {text or doubt}", verdict=Verdict.IN_DOUBT, reason=doubt)
     return DeliveryError(f"Apprise: {text or 'failed'}", verdict=Verdict.RETRY, reason="apprise_failed")
 
 

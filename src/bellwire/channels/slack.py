@@ -77,7 +77,7 @@ class SlackWebApi:
         thread = load_thread(envelope.group, self._channel) if self._threads else None
         note = ""
         if envelope.doubtful:
-            found, note = await self.lookup.find(envelope, conversation, thread)
+            found, conversation, note = await self.lookup.find(envelope, self._channel, conversation, thread)
             if found is not None:
                 place = thread.channel if thread and thread.is_reply(found) else conversation
                 detail = "found at Slack: an earlier attempt had arrived"
@@ -92,7 +92,9 @@ class SlackWebApi:
         body = orjson.loads(envelope.body)
         if thread is not None:
             try:
-                return await self._client.post("chat.postMessage", thread.reply(body), envelope.sent_at)
+                return thread.answered(
+                    await self._client.post("chat.postMessage", thread.reply(body), envelope.sent_at)
+                )
             except DeliveryError as exc:
                 if exc.reason not in _NO_REPLY:
                     raise

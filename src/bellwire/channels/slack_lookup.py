@@ -1,7 +1,8 @@
 """Asking Slack whether a message has arrived: every message bears its delivery's id as metadata.
 
 See https://docs.slack.dev/messaging/message-metadata. It takes ``channels:history`` or ``groups:history``, membership, and
-the conversation's id.
+the conversation's id: of a channel that is configured by its name, the answer to the first message tells it, and until then
+the list of conversations (``channels:read``, ``groups:read``).
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ log = structlog.get_logger(__name__)
 _LOOKED_BACK = timedelta(days=1)  # no delivery is tried for longer by default
 _LOOKED_THROUGH = 5  # pages of
 _PAGE = 200  # messages
+_LISTED = 10  # pages of
+_LIST_PAGE = 999  # conversations: https://docs.slack.dev/reference/methods/conversations.list
 
 _GONE = frozenset({"slack_thread_not_found", "slack_message_not_found"})
 """There is no such thread: nothing can be in it."""
 
 _REMEDIES = {
-    "conversation_unknown": "its id is known from the first message on",
+    "conversation_unknown": "its id is known from the first message on; with channels:read and groups:read, before that too",
     "slack_missing_scope": "add channels:history or groups:history to the app",
     "slack_not_in_channel": "invite the app to the channel",
     "slack_channel_not_found": "invite the app to the channel",
@@ -38,9 +41,13 @@ _REMEDIES = {
 
 
 class Found(NamedTuple):
-    """What came of looking: the message, or None; ``note`` says why that may not be certain."""
+    """What came of looking: the message, or None; ``note`` says why that may not be certain.
+
+    ``conversation`` is where it was looked for: the id that was known, or that the lookup found.
+    """
 
     message: dict[str, Any] | None
+    conversation: str
     note: str = ""
 
 
@@ -51,36 +58,54 @@ class Lookup:
         self._client = client
         self.blind = ""
 
-    async def find(self, envelope: Envelope, conversation: str, thread: Thread | None) -> Found:
-        """Look for the delivery in its thread and in the conversation.
+    async def find(self, envelope: Envelope, channel: str, conversation: str, thread: Thread | None) -> Found:
+        """Look for the delivery in its thread and in the conversation; without its id, that is found by ``channel``.
 
         Raises `DeliveryError`, in doubt, while Slack does not say: the question remains.
         """
         note = ""
-        for method, arguments in _places(conversation, thread):
+        known = conversation or await self._id_of(channel, envelope)
+        # what is listed under no such name may be an id of a form that we do not know
+        for method, arguments in _places(known or channel, thread):
             try:
                 message, whole = await self._search(method, arguments, envelope)
             except DeliveryError as exc:
                 if exc.reason in _GONE:
                     continue
-                if exc.verdict not in (Verdict.CHANNEL_FAULT, Verdict.MESSAGE_FAULT):
-                    exc.verdict = Verdict.IN_DOUBT
-                    raise
-                return self._unavailable(envelope, exc.reason)
+                _unless_refused(exc)
+                return self._unavailable(envelope, known, exc.reason if known else "conversation_unknown")
             self.blind = ""
             if message is not None:
-                return Found(message)
+                return Found(message, known or channel)
             if not whole:
                 note = f"not among the last {_LOOKED_THROUGH * _PAGE:,} messages of the channel"
-        return Found(None, note) if conversation else self._unavailable(envelope, "conversation_unknown")
+        return Found(None, known, note)
 
-    def _unavailable(self, envelope: Envelope, reason: str) -> Found:
+    def _unavailable(self, envelope: Envelope, conversation: str, reason: str) -> Found:
         log.warning("slack_lookup_unavailable", delivery=envelope.delivery_id, reason=reason)
         code = reason.removeprefix("slack_")
         remedy = f" ({_REMEDIES[reason]})" if reason in _REMEDIES else ""
         if reason != "conversation_unknown":  # that passes by itself
             self.blind = f"cannot be asked what arrived: {code}{remedy}"
-        return Found(None, f"sent again without asking, for Slack could not be asked: {code}{remedy}")
+        return Found(None, conversation, f"sent again without asking, for Slack could not be asked: {code}{remedy}")
+
+    async def _id_of(self, channel: str, envelope: Envelope) -> str:
+        """Return the id of the conversation with this name; empty if none is listed, or the list may not be read."""
+        arguments: dict[str, Any] = {"types": "public_channel,private_channel", "limit": _LIST_PAGE}
+        for _ in range(_LISTED):
+            try:
+                answer = await self._client.get("conversations.list", arguments, envelope.sent_at)
+            except DeliveryError as exc:
+                _unless_refused(exc)
+                return ""
+            for each in answer.get("channels") or []:
+                if each.get("name") == channel.removeprefix("#"):
+                    return str(each.get("id") or "")
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return ""
+            arguments = {**arguments, "cursor": cursor}
+        return ""
 
     async def _search(
         self, method: str, arguments: dict[str, Any], envelope: Envelope
@@ -100,12 +125,18 @@ class Lookup:
         return None, False
 
 
+def _unless_refused(error: DeliveryError) -> None:
+    """Raise the error, in doubt, unless it says that Slack will not answer this question later either."""
+    if error.verdict not in (Verdict.CHANNEL_FAULT, Verdict.MESSAGE_FAULT):
+        error.verdict = Verdict.IN_DOUBT
+        raise error
+
+
 def _places(conversation: str, thread: Thread | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield where it may be: what could not go into its thread went into the conversation."""
     if thread is not None:
         yield "conversations.replies", {"channel": thread.channel, "ts": thread.ts}
-    if conversation:
-        yield "conversations.history", {"channel": conversation}
+    yield "conversations.history", {"channel": conversation}
 
 
 def _delivery_of(message: dict[str, Any]) -> str | None:

@@ -51,6 +51,11 @@ class Thread:
         """Return whether a message stands in this thread. Slack posts a reply to what was deleted as any other message."""
         return message.get("thread_ts") == self.ts != message.get("ts")
 
+    def answered(self, answer: Json) -> Json:
+        """Return the answer to a reply; one that does not show the message says nothing against its being one."""
+        shown = answer.get("message") or {}
+        return answer if "ts" in shown else answer | {"message": shown | {"thread_ts": self.ts}}
+
     def edit(self, last: datetime) -> Json:
         """Return the arguments of ``chat.update`` that bring the count up to date; ``last`` is when the last reply came.
 

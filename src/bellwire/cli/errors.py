@@ -1,7 +1,8 @@
 """How a command begins: with the configuration, or with every fault of it on standard error and exit code 78.
 
-Often only the daemon may read the secrets of accounts and receivers (systemd's credentials). A command says which secrets
-it cannot do without, and is not kept from its work by others.
+Often only the daemon has the secrets of accounts and receivers: files that it alone may read (systemd's credentials), or
+variables of its environment alone. A command says which secrets it cannot do without, and is not kept from its work by
+others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from bellwire.config.places import Loc
     from bellwire.config.schema import Config
-    from bellwire.errors import ConfigError
+    from bellwire.errors import ConfigError, Fault
 
 BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
@@ -31,9 +32,10 @@ TO_ASK: frozenset[Loc] = TO_READ | {("web", "token")}
 """What a command needs that asks the daemon, or the ledger."""
 
 _REMEDIES = {
-    "web.token_file": "BELLWIRE__WEB__TOKEN",
-    "storage.url_file": "BELLWIRE__STORAGE__URL",
+    "web.token": "BELLWIRE__WEB__TOKEN",
+    "storage.url": "BELLWIRE__STORAGE__URL",
 }
+_FILE = "_file"
 
 
 def configured(option: str | None, needed: Collection[Loc] | None = None) -> tuple[Config, str]:
@@ -55,13 +57,24 @@ def unusable(error: ConfigError) -> NoReturn:
     """Say every fault of the configuration, and exit 78."""
     for fault in error.faults:
         click.echo(fault.shown(), err=True)
-        if (variable := _REMEDIES.get(fault.path)) and "CREDENTIALS_DIRECTORY" not in os.environ:
-            remedy = (
-                f"if it is a credential of the daemon's, call this command by `sudo env CREDENTIALS_DIRECTORY="
-                f"/run/credentials/bellwire.service` or `systemd-run --property=LoadCredential=...`, or set ${variable}"
-            )
+        if remedy := _remedy(fault):
             click.echo(f"  {remedy}", err=True)
     sys.exit(BAD_CONFIGURATION)
+
+
+def _remedy(fault: Fault) -> str | None:
+    """Return what helps where the daemon has a secret that whoever calls has not; None where that is not the fault."""
+    variable = _REMEDIES.get(fault.path.removesuffix(_FILE))
+    if variable is None:
+        return None
+    if not fault.path.endswith(_FILE):
+        return f"if the daemon alone has it in its environment, set it here too, or set ${variable}"
+    if "CREDENTIALS_DIRECTORY" in os.environ:
+        return None
+    return (
+        f"if it is a credential of the daemon's, call this command by `sudo env CREDENTIALS_DIRECTORY="
+        f"/run/credentials/bellwire.service` or `systemd-run --property=LoadCredential=...`, or set ${variable}"
+    )
 
 
 def reread(option: str | None, needed: Collection[Loc] | None = None) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import datetime
 from typing import Any
@@ -65,7 +66,7 @@ def _tell(story: Answer) -> None:
     if story["events"]:
         _heading("Afterwards")
         for event in story["events"]:
-            say(f"  {moment(event['at'])}  {plain(event['kind'])}  {plain(event['detail'] or '')}".rstrip())
+            say(f"  {moment(event['at'])}  {_event(event)}")
 
 
 def _tell_itself(story: Answer) -> None:
@@ -101,6 +102,37 @@ def _tell_routing(story: Answer) -> None:
             say(f"  {channel(each)} gets nothing of it: {plain((each['reason'] or '').replace('_', ' '))}{by}")
         elif each["state"] == "open" and each["detail"]:
             say(f"  {channel(each)} waits: it may be a repeat of {plain(each['detail'])}")
+
+
+def _event(event: Answer) -> str:
+    """Return what happened afterwards: of what someone did first who it was, and how they came in."""
+    if event["kind"] == "changed":
+        return _change(event["detail"])
+    detail = {name: value for name, value in (event["detail"] or {}).items() if value not in ("", None, [], {})}
+    who, how = detail.pop("by", None), detail.pop("how", None)
+    by = f" by {plain(who)}{f' ({plain(how)})' if how else ''}" if who else ""
+    return f"{plain(event['kind'].replace('_', ' '))}{by}{_told(detail)}"
+
+
+def _told(detail: Answer) -> str:
+    """Return the rest of an event's detail, name by name."""
+    shown = ((name.replace("_", " "), value) for name, value in detail.items())
+    told = (
+        f"{plain(name)}: {plain(', '.join(map(str, value)) if isinstance(value, list) else value)}"
+        for name, value in shown
+    )
+    return "".join(f"  {each}" for each in told)
+
+
+def _change(detail: Answer) -> str:
+    """Return what the vendor's item says now that it did not say when it came, a line each."""
+    fields = [f"{plain(each['name'])}: {_value(each['old'])} -> {_value(each['new'])}" for each in detail["fields"]]
+    more = [f"and {detail['more']:,} more"] if detail["more"] else []
+    return "\n    ".join(["changed at its vendor" if fields else "changed back at its vendor", *fields, *more])
+
+
+def _value(value: object) -> str:
+    return "nothing" if value is None else plain(json.dumps(value, ensure_ascii=False))
 
 
 def _tell_delivery(delivery: Answer) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bellwire.cli.errors import TO_ASK, configured
+from bellwire.cli.person import login, on_file
 from bellwire.cli.printing import channel, fail, plain, say
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def carry_out(option: str | None, action: str, asked: Answer) -> Iterator[Answer
     config, url = configured(option, TO_ASK)
     part: str | None = None
     while True:
-        answer = _one_part(config, url, action, asked | {"by": _who()} | ({"next": part} if part else {}))
+        answer = _one_part(config, url, action, asked | {"by": login()} | ({"next": part} if part else {}))
         yield answer
         part = answer["next"]
         if part is None:
@@ -55,13 +55,6 @@ def summed(done: str, would: str, answers: list[Answer], *, dry: bool) -> None:
         say(told(letter))
     alerts = sum(answer["alerts"] for answer in answers)
     say(f"{would if dry else done} {counted(len(letters))} with {alerts:,} {'alert' if alerts == 1 else 'alerts'}")
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        return "someone at the command line"
 
 
 def _one_part(config: Config, url: str, action: str, asked: Answer) -> Answer:
@@ -126,5 +119,6 @@ def order_of(asked: Answer) -> LetterOrder:
         until=until or None,
         to=asked.get("to"),
         who=asked["by"],
+        how=on_file(),
         dry=asked["dry_run"],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from bellwire.cli.errors import TO_ASK, configured
+from bellwire.cli.person import login
 from bellwire.cli.printing import ask_options, fail, moment, plain, print_json, print_table, say
 from bellwire.config.duration import parse_duration
 
@@ -59,7 +59,7 @@ def add(
         msg = "--start and --duration: it would have ended already"
         raise click.UsageError(msg)
     new = NewSilence(
-        matchers=texts, starts_at=starts_at, ends_at=starts_at + length, author=author or _login(), comment=comment
+        matchers=texts, starts_at=starts_at, ends_at=starts_at + length, author=author or login(), comment=comment
     )
     say(_done(config, url, lambda book: book.add(new)))
 
@@ -86,7 +86,7 @@ def list_(option: str | None, as_json: bool, every: bool) -> None:  # noqa: FBT0
 def expire(ids: tuple[str, ...], author: str | None, option: str | None) -> None:
     """End silences now. Exits 1 if there is none of an ID; the others are ended."""
     config, url = configured(option, TO_ASK)
-    who = author or _login()
+    who = author or login()
     outcomes = _done(config, url, lambda book: [(each, book.expire(each.upper(), who)) for each in ids])
     for silence_id, outcome in outcomes:
         if outcome == "unknown":
@@ -156,13 +156,6 @@ def _now() -> datetime:
     from bellwire.clock import SystemClock  # noqa: PLC0415 - commands must start fast
 
     return SystemClock().wall()
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # nobody has this number
-        return "someone"
 
 
 def _row(it: dict[str, Any]) -> list[str]:

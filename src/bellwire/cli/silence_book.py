@@ -6,10 +6,12 @@ The file is written only under its lock: a daemon that runs and does not answer 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 from bellwire.cli.ask import Daemon, NoAnswerError
+from bellwire.cli.person import on_file
 from bellwire.errors import BellwireError
 
 if TYPE_CHECKING:
@@ -102,11 +104,11 @@ class _FileBook:
 
     def add(self, silence: NewSilence) -> str:
         """Add it; return its id."""
-        return self._write(lambda ledger: ledger.silences.add(silence))
+        return self._write(lambda ledger: ledger.silences.add(replace(silence, how=on_file())))
 
     def expire(self, silence_id: str, who: str) -> str:
         """End it now; return what there was to end."""
-        return self._write(lambda ledger: ledger.silences.expire(silence_id, who)).value
+        return self._write(lambda ledger: ledger.silences.expire(silence_id, who, on_file())).value
 
     def _write(self, work: Callable[[Ledger], Awaitable[A]]) -> A:
         from bellwire.clock import SystemClock  # noqa: PLC0415 - as above

@@ -31,9 +31,13 @@ _COLOURS = {"-": "red", "+": "green"}
 def test(files: tuple[Path, ...], option: str | None, junit: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click's way
     """Run the tests of the configuration, or those of other FILEs: each holds a list of tests, or `tests:` alone.
 
+    A single FILE that is a whole configuration stands for `--config FILE`, unless that is given.
+
     Alerts are made up, go through the rules and the ledger on a clock of their own, and are sent to nobody. Exits 1 if a
     test finds something else than it expects.
     """
+    if option is None and len(files) == 1 and _is_whole(files[0]):
+        option, files = str(files[0]), ()
     config, _ = configured(option, NO_SECRETS)
     tests = _tests(config, option, files)
     if not tests:
@@ -47,6 +51,17 @@ def test(files: tuple[Path, ...], option: str | None, junit: Path | None, as_jso
     else:
         _sum_up(results)
     sys.exit(0 if all(result.passed for result in results) else 1)
+
+
+def _is_whole(file: Path) -> bool:
+    """Return whether the file is a configuration with its tests, rather than tests for one."""
+    from bellwire.config.load import is_configuration  # noqa: PLC0415 - a bad option is said at once
+    from bellwire.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        return is_configuration(file, os.environ)
+    except ConfigError:  # which is said where it is read as what it should be
+        return False
 
 
 def _tests(config: Config, option: str | None, files: tuple[Path, ...]) -> list[tuple[str, RuleTest]]:

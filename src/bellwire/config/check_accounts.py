@@ -160,7 +160,8 @@ def _authorization(given: Authorization | None, rules: ApiRules, loc: Loc) -> It
     if (key or secret) and not rules.key_pair:
         yield Finding(place, "this API takes no key pair: give credentials or credentials_file")
     if not rules.anonymous and not (token or key or secret):
-        yield Finding(place, "this API needs a token: give credentials or credentials_file")
+        message = "this API needs a token: give credentials or credentials_file"
+        yield Finding(place, message, rests_on=tuple((*place, key) for key in ("credentials", "api_key", "api_secret")))
     for name, value in (("credentials", token), ("api_key", key), ("api_secret", secret)):
         problem = values.bearer(value.get_secret_value()) if value else None
         if problem:

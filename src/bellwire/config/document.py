@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
 
 MAX_DEPTH = 60
-MAX_VALUES = 30_000  # keys too, and aliases written out: some thousand accounts
+MAX_VALUES = 150_000  # keys too, and aliases written out: ten thousand accounts, which take some ten seconds
 MAX_CHARACTERS = 4 * 1024 * 1024  # after aliases and variables
 
 _TAG = "tag:yaml.org,2002:"
@@ -210,9 +210,11 @@ class _Builder:
     def _scalar(self, node: ScalarNode, loc: Loc) -> Any:
         self._characters -= len(node.value)
         done = interpolate(node.value, self._environ)
-        for offset, message in done.problems:
+        for offset, message in (*done.problems, *done.unset):
             self._document.report(loc, message, offset=offset)
             self._document.broken.add(loc)
+        if done.unset:
+            self._document.unset[loc] = self._document.faults[-len(done.unset) :]
         self._characters -= len(done.text)
         self._document.texts[loc] = done.text
         if done.whole or done.text != node.value:

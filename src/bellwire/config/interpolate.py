@@ -25,17 +25,20 @@ class Interpolated:
     """A text with its references replaced.
 
     ``whole`` is True if the text was one reference and nothing else. ``problems`` are (offset in the text as written,
-    what is wrong); the references they tell of were replaced by nothing.
+    what is wrong), and ``unset`` are those of variables that there are not; the references they tell of were replaced by
+    nothing.
     """
 
     text: str = field(repr=False)
     whole: bool
     problems: tuple[tuple[int, str], ...]
+    unset: tuple[tuple[int, str], ...] = ()
 
 
 def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:
     """Return ``text`` with every reference replaced. An empty variable counts as unset where there is a default."""
     problems: list[tuple[int, str]] = []
+    unset: list[tuple[int, str]] = []
     room = MAX_LENGTH
 
     def replace(match: re.Match[str]) -> str:
@@ -55,7 +58,7 @@ def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:
         if default is not None:
             return value or default
         if value is None:
-            problems.append((match.start(), _unset(name)))
+            unset.append((match.start(), _unset(name)))
             return ""
         return value
 
@@ -63,7 +66,9 @@ def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:
     replaced = _REFERENCE.sub(replace, text)
     if room < 0:
         problems.append((0, _TOO_LONG))
-    return Interpolated(text=replaced, whole=bool(whole and whole["name"]), problems=tuple(problems))
+    return Interpolated(
+        text=replaced, whole=bool(whole and whole["name"]), problems=tuple(problems), unset=tuple(unset)
+    )
 
 
 def _unset(name: str) -> str:

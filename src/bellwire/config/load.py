@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bellwire.config.places import Document, Loc
     from bellwire.config.schema import Config, RuleTest
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024  # ten thousand accounts
 
 _COUNTED = {"matchers", "source_matchers", "target_matchers", "digest"}  # texts in which characters are counted
 _TAKES_INTERVALS = {"active_time_intervals", "mute_time_intervals"}
@@ -40,8 +40,8 @@ _TAKES_INTERVALS = {"active_time_intervals", "mute_time_intervals"}
 def load(path: Path, environ: Mapping[str, str], needed: Collection[Loc] | None = None) -> Config:
     """Return the configuration in ``path``, its variables from ``environ``, its secrets from their files.
 
-    With ``needed`` only these secrets must be there, and no other file beside the configuration: `Config.unread` says what
-    is not. Nothing can be sent then, and no vendor asked.
+    With ``needed`` only these secrets must be there, their files or variables, and no other file beside the configuration:
+    `Config.unread` says what is not. Nothing can be sent then, and no vendor asked.
     """
     return _load(path, environ, needed)[0]
 
@@ -76,6 +76,11 @@ def check(config: Config) -> Iterator[Finding]:
     yield from check_accounts(config)
     yield from check_receivers(config)
     yield from check_tests(config, config.tests)
+
+
+def is_configuration(path: Path, environ: Mapping[str, str]) -> bool:
+    """Return whether the file says who gets what, as no file of tests does. Raises `ConfigError` if it cannot be read."""
+    return "route" in parse(read_text(path), str(path), environ, list_under="tests").data
 
 
 def load_tests(path: Path, environ: Mapping[str, str], config: Config) -> list[RuleTest]:

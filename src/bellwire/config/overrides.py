@@ -56,7 +56,7 @@ def _apply(document: Document, name: str, text: str) -> None:
             holder[part] = {}
             document.values[loc[:depth]] = place
         holder = holder[part]
-    _drop_twin(holder, loc)
+    _drop_twin(document, holder, loc)
     holder[loc[-1]] = value
 
 
@@ -100,11 +100,20 @@ def _clear(document: Document, loc: Loc) -> None:
             del table[old]
     document.interpolated -= {old for old in document.interpolated if old[: len(loc)] == loc}
     document.broken -= {old for old in document.broken if old[: len(loc)] == loc}
+    _forgive(document, loc)
 
 
-def _drop_twin(holder: dict[str, Any], loc: tuple[str, ...]) -> None:
+def _forgive(document: Document, loc: Loc) -> None:
+    """Take back that variables are not set which only what was replaced at ``loc`` named."""
+    for old in [old for old in document.unset if old[: len(loc)] == loc]:
+        for fault in document.unset.pop(old):
+            document.faults.remove(fault)
+
+
+def _drop_twin(document: Document, holder: dict[str, Any], loc: tuple[str, ...]) -> None:
     """Remove the file's ``x_file`` where the environment gives the secret ``x``, and the other way about."""
     key = loc[-1]
-    holder.pop(key + FILE, None)
-    if key.endswith(FILE):
-        holder.pop(key.removesuffix(FILE), None)
+    for twin in (key + FILE, key.removesuffix(FILE)):
+        if twin != key and twin in holder:
+            del holder[twin]
+            _forgive(document, (*loc[:-1], twin))

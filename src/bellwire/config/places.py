@@ -50,8 +50,8 @@ class Document:
     ``data`` is what YAML says, and what was replaced since. ``texts`` are scalars as they were written, and
     ``interpolated`` those into which an environment variable went. ``broken`` are places where a fault was reported and
     something stands in for the value, so that nothing more is said about them. ``renamed`` leads from a secret to the
-    key that named its file. ``unread`` says of secrets that nobody asked for why they cannot be read. Its ``repr`` shows no
-    value.
+    key that named its file. ``unset`` are the faults of values that name environment variables which are not set.
+    ``unread`` says of secrets that nobody asked for why they cannot be read. Its ``repr`` shows no value.
     """
 
     file: str
@@ -63,6 +63,7 @@ class Document:
     renamed: dict[Loc, Loc] = field(default_factory=dict, repr=False)
     broken: set[Loc] = field(default_factory=set, repr=False)
     faults: list[Fault] = field(default_factory=list)
+    unset: dict[Loc, list[Fault]] = field(default_factory=dict)
     unread: list[Fault] = field(default_factory=list)
 
     def report(
@@ -96,6 +97,12 @@ class Document:
         """Note why the secret at ``loc`` cannot be read, which is no fault for whoever does not need it."""
         self.report(loc, message)
         self.unread.append(self.faults.pop())
+
+    def leave_unset(self, loc: Loc) -> None:
+        """Take it for no fault that the secret at ``loc`` names variables which are not set: nobody needs it."""
+        for fault in self.unset.pop(loc):
+            self.faults.remove(fault)
+            self.unread.append(fault)
 
     def is_broken(self, loc: Loc) -> bool:
         """Return whether the value at ``loc``, or one that holds it, was already reported."""

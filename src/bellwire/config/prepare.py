@@ -31,8 +31,8 @@ _NUMBERS_AS_TEXT = {
 def prepare(document: Document, folders: Folders, needed: Collection[Loc] | None = None) -> None:
     """Make ``document.data`` ready for `Config`.
 
-    A secret's file that cannot be read is a fault if the secret is among those ``needed`` (None: all are). Else something
-    stands in for it that no server takes, and `Document.unread` says why.
+    A secret whose file cannot be read, or whose variable is not set, is a fault if it is among those ``needed`` (None: all
+    are). Else something stands in for it that no server takes, and `Document.unread` says why.
     """
     _Preparation(document, folders, needed).section(schema.Config, document.data, ())
 
@@ -84,6 +84,10 @@ class _Preparation:
             self._document.report(file_place, f"stands beside {secret}: keep one of the two", key=True)
             return
         self._document.renamed[place] = file_place
+        if self._is_spared(place, file_place):
+            self._document.broken.add(place)
+            data[secret] = [_stand_in(place)] if several else _stand_in(place)
+            return
         if not isinstance(name, str) or not name:
             problem = "must be the path of a file"
         else:
@@ -97,22 +101,40 @@ class _Preparation:
                 return
         if not needed:
             self._document.leave_unread(file_place, problem)
-            stand_in = f"\0{path_text(place)}"  # no header and no address may hold a NUL; and no two are alike
+            stand_in = _stand_in(place)
         elif not self._document.is_broken(file_place):
             self._document.report(file_place, problem)
         self._document.broken.add(place)
         data[secret] = [stand_in] if several else stand_in
 
     def _value(self, shape: Shape, value: object, loc: Loc) -> object:
+        if shape.kind is Kind.SECRET and self._is_spared(loc):
+            return _stand_in(loc)
         if shape.kind is Kind.SECTION and isinstance(value, dict) and shape.model:
             self.section(shape.model, value, loc)
         elif shape.kind is Kind.LIST and isinstance(value, list) and shape.item:
             return [self._value(shape.item, item, (*loc, index)) for index, item in enumerate(value)]
         elif shape.kind is Kind.MAPPING and isinstance(value, dict):
-            return {key: self._as_text(item, (*loc, key)) for key, item in value.items()}
+            return {key: self._entry(shape, item, (*loc, key)) for key, item in value.items()}
         elif shape.kind in {Kind.TEXT, Kind.SECRET} and loc in self._document.interpolated:
             return self._document.texts[loc]  # what a variable brings into text is text, though it looks like a number
         return value
+
+    def _entry(self, shape: Shape, value: object, loc: Loc) -> object:
+        """Return what a mapping holds under one of its keys."""
+        secret = shape.item is not None and shape.item.kind is Kind.SECRET
+        return _stand_in(loc) if secret and self._is_spared(loc) else self._as_text(value, loc)
+
+    def _is_spared(self, loc: Loc, written: Loc | None = None) -> bool:
+        """Return whether the secret at ``loc`` names variables that are not set, and nobody needs it.
+
+        ``written`` is the place of its file's name, if that is what the configuration has.
+        """
+        where = written or loc
+        if self._needed is None or loc in self._needed or where not in self._document.unset:
+            return False
+        self._document.leave_unset(where)
+        return True
 
     def _as_text(self, value: object, loc: Loc) -> object:
         """Return a scalar as it was written, so that ``tier: 1`` and ``id: 007`` mean what they look like."""
@@ -127,3 +149,7 @@ class _Preparation:
             self._document.report(loc, "is empty: name a file, or remove it")
             self._document.broken.add(loc)
         return str(self._folders.files / value) if isinstance(value, str) else value
+
+
+def _stand_in(place: Loc) -> str:
+    return f"\0{path_text(place)}"  # no header and no address may hold a NUL; and no two are alike

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bellwire.errors import BellwireError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
     from pathlib import Path
 
 _PATIENCE = 12.0  # seconds to end by itself: the daemon promises 10
@@ -42,7 +42,20 @@ async def running(
     try:
         yield process
     finally:
-        await asyncio.shield(_end(process))
+        await _to_its_end(_end(process))
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Await ``work`` whatever comes: who cancels us meanwhile, however often, waits for it too."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    task.result()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -19,7 +19,7 @@ import aiohttp
 import orjson
 
 from bellwire.demo.configuration import provide
-from bellwire.demo.processes import check, running, until
+from bellwire.demo.processes import DemoError, check, running, until
 from bellwire.demo.receivers.http import WebhookReceiver
 from bellwire.demo.receivers.slack import SlackApi
 from bellwire.demo.receivers.smtp import SmtpInbox
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 API, USER = "visual_layer", "demo"
 _PAUSE = 0.4  # seconds between two notifications
 _SETTLING = 30.0  # seconds that what was emitted may take to arrive
+_STARTING = 60.0  # seconds that the daemon may take to be ready
 _POLL = 0.2
 _EVERY = 10  # notifications between two lines of counts
 
@@ -155,28 +156,39 @@ class Demo:
         self._say = say
         self.tally = Tally()
 
-    async def run(self, stop: asyncio.Event, seconds: float | None) -> bool:
-        """Run until ``stop`` is set or ``seconds`` have gone by; return whether everything added up."""
+    async def run(self, seconds: float | None) -> bool:
+        """Run for ``seconds`` and return whether everything added up, or (None) until cancelled.
+
+        Whenever it is cancelled, everything is ended in order before it raises.
+        """
         async with staged(self._folder) as stage:
             await self._ready(stage)
             self._say_where(stage)
             follow = asyncio.create_task(self._follow(stage))
             try:
-                await self._emit(stage, stop, seconds)
-                return await self._verdict(stage, stop) if seconds is not None else True
+                await self._emit(stage, seconds)
+                return await self._verdict(stage)
             finally:
                 follow.cancel()
                 await asyncio.gather(follow, return_exceptions=True)
                 self._keep(stage)
 
     async def _ready(self, stage: Stage) -> None:
-        while True:
-            check(stage.daemon, stage.log)
-            with contextlib.suppress(aiohttp.ClientError):
-                async with stage.session.get(f"http://{stage.web}/-/ready") as answer:
-                    if answer.ok:
-                        return
-            await asyncio.sleep(_POLL)
+        """Wait until the daemon is; DemoError if it never is."""
+        why = "nothing answers there"
+        try:
+            async with asyncio.timeout(_STARTING):
+                while True:
+                    check(stage.daemon, stage.log)
+                    with contextlib.suppress(aiohttp.ClientError):
+                        async with stage.session.get(f"http://{stage.web}/-/ready") as answer:
+                            if answer.ok:
+                                return
+                            why = (await answer.text()).strip()
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            msg = f"the daemon is not ready after {_STARTING:.0f} s ({why}); {stage.log} may say why"
+            raise DemoError(msg) from None
 
     def _say_where(self, stage: Stage) -> None:
         self._say("Bellwire is running.")
@@ -190,8 +202,8 @@ class Demo:
         self._say(f"  what arrived        {self._folder / 'received'}   (written at the end)")
         self._say("Ctrl-C ends everything.")
 
-    async def _emit(self, stage: Stage, stop: asyncio.Event, seconds: float | None) -> None:
-        """Emit a notification every now and then."""
+    async def _emit(self, stage: Stage, seconds: float | None) -> None:
+        """Emit a notification every now and then, for so long or for ever."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         for number, happening in enumerate(happenings()):
@@ -201,9 +213,8 @@ class Demo:
             self.tally.emitted[happening.batch] = happening
             if number % _EVERY == 0:
                 self._say(self.tally.line())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _PAUSE)
-            if stop.is_set() or (seconds is not None and loop.time() - began >= seconds):
+            await asyncio.sleep(_PAUSE)
+            if seconds is not None and loop.time() - began >= seconds:
                 return
 
     async def _follow(self, stage: Stage) -> None:
@@ -217,18 +228,17 @@ class Demo:
                 self.tally.read = {each["item"]["metadata"]["batch_id"] for each in items if each["is_read"]}
             await asyncio.sleep(_POLL)
 
-    async def _verdict(self, stage: Stage, stop: asyncio.Event) -> bool:
+    async def _verdict(self, stage: Stage) -> bool:
         """Wait until everything has arrived, say what came of it, and return whether it adds up."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _SETTLING
-        balance: dict[str, Any] = {}
-        while loop.time() < deadline and not stop.is_set():
+        while True:
             check(stage.daemon, stage.log)
             balance = await self._balance(stage)
-            if self._settled(balance) and (self.tally.adds_up() or not stage.generated):
+            settled = self._settled(balance)
+            if (settled and (self.tally.adds_up() or not stage.generated)) or loop.time() > deadline:
                 break
             await asyncio.sleep(_POLL)
-        settled = self._settled(balance)
         self._say(f"emitted              {len(self.tally.emitted):4}")
         for name in RECEIVERS:
             expected = f"   of {len(self.tally.expected(name))}" if stage.generated else ""

@@ -102,7 +102,7 @@ def recover(tx: Transaction, questions: Sequence[None]) -> list[int]:
     """Take back every claim: their owners are gone. Return how many may have been sent and must be resolved."""
     claimed = select(deliveries.c.id, deliveries.c.doubtful).where(SENDING)
     rows = tx.connection.execute(claimed).all()
-    _release(tx, [row.id for row in rows])
+    release(tx, [row.id for row in rows])
     return [sum(row.doubtful for row in rows)] * len(questions)
 
 
@@ -110,11 +110,12 @@ def unclaim(tx: Transaction, batches: Sequence[Sequence[str]]) -> list[None]:
     """Give back claims of ours: what was never started is as it was, what was is in doubt."""
     for some in in_chunks([delivery_id for batch in batches for delivery_id in batch]):
         mine = select(deliveries.c.id).where(deliveries.c.id.in_(some), SENDING, deliveries.c.owner == tx.owner)
-        _release(tx, list(tx.connection.execute(mine).scalars()))
+        release(tx, list(tx.connection.execute(mine).scalars()))
     return [None] * len(batches)
 
 
-def _release(tx: Transaction, ids: Sequence[str]) -> None:
+def release(tx: Transaction, ids: Sequence[str]) -> None:
+    """Give back claims, whoever has them."""
     free = {"state": DeliveryState.PENDING, "owner": None, "lease_until": None, "due_at": tx.now}
     for some in in_chunks(ids):
         tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(free))
@@ -145,7 +146,7 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
         # Whoever has a claim may be gone: then the end of its lease is what there is to wait for.
         first = _FIRST_LEASE.first(tx.connection, {"channel": channel_id})
         wake = min((moment for moment in (wake, first and first.lease_until) if moment), default=None)
-    return Claims(claims=_claims(tx, policy, due, channel.remote), next_due=wake)
+    return Claims(claims=_claims(tx, policy, due, channel), next_due=wake)
 
 
 def _due(tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: int) -> tuple[list[AnyRow], datetime | None]:
@@ -171,7 +172,7 @@ def _next_due(tx: Transaction, later: datetime | None, bucket: Bucket | None) ->
 
 def _expire_leases(tx: Transaction, channel_id: int) -> None:
     if expired := _EXPIRED.all(tx.connection, {"channel": channel_id, "now": tx.now}):
-        _release(tx, [row.id for row in expired])
+        release(tx, [row.id for row in expired])
 
 
 def _sending(tx: Transaction, channel_id: int) -> bool:
@@ -277,9 +278,10 @@ def _move_members(tx: Transaction, old: str, new: str, alert_ids: Sequence[str])
         tx.connection.execute(obligations.update().where(moved).values(delivery_id=new))
 
 
-def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], remote: str) -> tuple[Claim, ...]:
+def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], channel: AnyRow) -> tuple[Claim, ...]:
     if not rows:
         return ()
+    remote, probe = channel.remote, channel.broken_since is not None
     started = [row.id for row in rows if row.attempts]
     bodies = {row.delivery_id: row.body for row in _BODIES.all(tx.connection, keys=started)}
     members = alerts_of(tx.connection, [row.id for row in rows if row.id not in bodies])
@@ -310,6 +312,7 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], remo
             body=bodies.get(row.id),
             remote=remote,
             group=left.get(row.id, "") if row.group_key else None,
+            probe=probe,
         )
         for row in rows
     )

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, as in ULIDs
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _SHIFTS = tuple(range(120, -1, -10))  # 13 pairs of 10 bits
-_LOW_BITS, _LOW_SHIFTS, _PREFIX = 30, (20, 10, 0), 20  # of the last three pairs; a prefix is what stands before them
+_LOW_BITS, _PREFIX = 30, 20  # of the last three pairs; a prefix is what stands before them
 _VALUE = {character: value for value, character in enumerate(_ALPHABET)}
 _RANDOM_BITS = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,20 +35,15 @@ class Ids:
             if fresh >= self._last:
                 # The top bit is left 0, so that counting up within the millisecond cannot run out.
                 self._last = fresh | secrets.randbits(_RANDOM_BITS - 1)
-        high = self._last >> _LOW_BITS
-        if high != self._high:
-            self._high, self._prefix = high, encode(self._last)[:_PREFIX]
-        return self._prefix + encode_pairs(self._last, _LOW_SHIFTS)
+        last = self._last
+        if last >> _LOW_BITS != self._high:
+            self._high, self._prefix = last >> _LOW_BITS, encode(last)[:_PREFIX]
+        return f"{self._prefix}{_PAIRS[last >> 20 & 0x3FF]}{_PAIRS[last >> 10 & 0x3FF]}{_PAIRS[last & 0x3FF]}"
 
 
 def encode(value: int) -> str:
     """Return ``value`` as 26 characters."""
-    return encode_pairs(value, _SHIFTS)
-
-
-def encode_pairs(value: int, shifts: Sequence[int]) -> str:
-    """Return those pairs of characters that stand so many bits from the end."""
-    return "".join([_PAIRS[value >> shift & 0x3FF] for shift in shifts])
+    return "".join([_PAIRS[value >> shift & 0x3FF] for shift in _SHIFTS])
 
 
 def decode(text: str) -> int:

@@ -27,6 +27,7 @@ from bellwire.ledger import (
     troubles,
     upstream,
 )
+from bellwire.ledger.changes import Changes
 from bellwire.ledger.database import open_database
 from bellwire.ledger.ids import Ids, time_of
 from bellwire.ledger.letters import DeadLetters
@@ -103,6 +104,8 @@ class Ledger:
         # People's questions may take long: what intake asks has a thread of its own.
         self._readers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger-reader")
         self._lookups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-lookup")
+        self.changes = Changes(self._writer, self._look_up)
+        """What vendors change about items that are known."""
 
     @classmethod
     async def open(cls, url: str, make_clock: Callable[[datetime | None], Clock]) -> Ledger:
@@ -149,10 +152,7 @@ class Ledger:
     async def known(self, account: AccountKey, upstream_ids: Sequence[str]) -> set[str]:
         """Return those of the ids that are recorded; note those that came back unread after our mark."""
         before = self.clock.now() - _LISTING_TAKES
-        query = recording.reopened_query(account, upstream_ids, before)
-        loop = asyncio.get_running_loop()
-        reader = self._database.reader
-        rows = await loop.run_in_executor(self._lookups, answer, reader, lambda reading: reading.execute(query).all())
+        rows = await self._look_up(lambda connection: recording.listed(connection, account, upstream_ids, before))
         if reopened := [row.alert_id for row in rows if row.alert_id is not None]:
             await self._writer.run(recording.note_reopened, reopened)
         return {row.upstream_id for row in rows}
@@ -200,6 +200,10 @@ class Ledger:
     async def claim(self, policy: ChannelPolicy, limit: int) -> Claims:
         """Take due deliveries of a channel."""
         return await self._writer.run(claiming.claim_deliveries, (policy, limit))
+
+    async def advance(self, policy: ChannelPolicy, starts: Sequence[Start], limit: int) -> tuple[list[bool], Claims]:
+        """Write attempts before they are made, and take due deliveries."""
+        return await self._writer.run(settling.advance, (policy, starts, limit))
 
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
         """Give back claims: what was started is in doubt."""
@@ -307,13 +311,16 @@ class Ledger:
 
     # --- people ---
 
-    async def note_action(self, who: str, what: str, detail: Mapping[str, Any]) -> None:
-        """Keep that ``who`` did something that the ledger has no other part in."""
-        await self._writer.run(acting.note_actions, (who, what, detail))
+    async def note_action(self, who: str, what: str, detail: Mapping[str, Any], how: str = "") -> None:
+        """Keep that ``who``, who came in ``how``, did something that the ledger has no other part in."""
+        await self._writer.run(acting.note_actions, (who, what, detail, how))
 
     async def ask(self, question: Callable[[Connection], A]) -> A:
         """Answer a question of `bellwire.ledger.reading` or `auditing`, beside the writer and without holding it up."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, answer, self._database.reader, question)
+
+    async def _look_up(self, question: Callable[[Connection], A]) -> A:
+        return await asyncio.get_running_loop().run_in_executor(self._lookups, answer, self._database.reader, question)
 
     def _committed(self, transaction: Transaction) -> None:
         channels = self._channel_work if transaction.wake_all else transaction.due_channels

@@ -8,6 +8,8 @@ statement for many rows, which also lets the driver give up the interpreter once
 from __future__ import annotations
 
 from collections import namedtuple
+from functools import partial
+from itertools import chain, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,7 +101,8 @@ class _Form:
             else:
                 self._slots.append(_Slot(None, None, process(bind.value) if process else bind.value))
         columns = list(statement.selected_columns) if isinstance(statement, Select) else []
-        self._row: Any = namedtuple("Row", [str(column.key) for column in columns], rename=True) if columns else None  # noqa: PYI024 - its fields are known only here
+        named = namedtuple("Row", [str(column.key) for column in columns], rename=True)  # type: ignore[misc]  # noqa: PYI024 - its fields are known only here
+        self._row = partial(tuple.__new__, named)
         reading = ((at, _result(column.type, dialect)) for at, column in enumerate(columns))
         self._reading = [(at, process) for at, process in reading if process is not None]
 
@@ -115,15 +118,12 @@ class _Form:
 
     def read(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
         """Return rows with names, their values as the types have them."""
-        if not self._reading:
-            return [self._row._make(row) for row in rows]
-        found = []
-        for row in rows:
-            cells = list(row)
+        if rows and self._reading:
+            columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
             for at, process in self._reading:
-                cells[at] = process(cells[at])
-            found.append(self._row._make(cells))
-        return found
+                columns[at] = _each(process, columns[at])
+            rows = zip(*columns, strict=True)  # type: ignore[assignment]  # it is gone through once
+        return list(map(self._row, rows))
 
     def _text_for(self, size: int) -> str:
         text = self._texts.get(size)
@@ -185,18 +185,16 @@ class _Rows:
 
     def written(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
         """Yield text and parameters, in few sizes."""
-        at, size = 0, _MOST_ROWS
-        while at < len(rows):
-            while size > len(rows) - at:
+        columns: list[Sequence[Any]] = list(zip(*map(self._cells, rows), strict=True))
+        for at, process in self._binding:
+            columns[at] = _each(process, columns[at])
+        cells = zip(*columns, strict=True)
+        left, size = len(rows), _MOST_ROWS
+        while left:
+            while size > left:
                 size //= 2
-            parameters: list[Any] = []
-            for row in rows[at : at + size]:
-                cells = list(self._cells(row))
-                for place, process in self._binding:
-                    cells[place] = process(cells[place])
-                parameters += cells
-            yield self._text(size), parameters
-            at += size
+            yield self._text(size), list(chain.from_iterable(islice(cells, size)))
+            left -= size
 
     def _text(self, size: int) -> str:
         text = self._texts.get(size)
@@ -213,9 +211,18 @@ def _place(name: str) -> str:
     return f"__[POSTCOMPILE_{name}]"  # as SQLAlchemy leaves room for a list
 
 
+def _each(process: Process, values: Sequence[Any]) -> Sequence[Any]:
+    """Process a column. Often all of its rows hold the same: then it is done once. In containers 1 equals true."""
+    if not isinstance(values[0], dict | list) and values.count(values[0]) == len(values):
+        return [process(values[0])] * len(values)
+    return list(map(process, values))
+
+
 def _bind(type_: TypeEngine[Any], dialect: Dialect) -> Process | None:
-    if isinstance(type_, LargeBinary | Boolean):
-        return None  # drivers take bytes and booleans as they are
+    if isinstance(type_, LargeBinary):
+        return None  # drivers take bytes as they are
+    if isinstance(type_, Boolean):
+        return None if dialect.supports_native_boolean else int
     return type_.dialect_impl(dialect).bind_processor(dialect)
 
 

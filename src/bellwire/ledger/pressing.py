@@ -79,11 +79,15 @@ class Deed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """Someone's order about a message. ``user`` is an id of theirs where the message is, ``who`` what people read."""
+    """Someone's order about a message.
+
+    ``user`` is an id of theirs where the message is, ``who`` what people read, and ``how`` the way they came in.
+    """
 
     delivery: str
     who: str
     user: str = ""
+    how: str = ""
     silences: tuple[NewSilence, ...] = ()
 
 
@@ -193,7 +197,7 @@ def _note(
     tx: Transaction, order: Order, kind: str, what: str, members: Sequence[AnyRow], more: Mapping[str, Any]
 ) -> None:
     about = {"delivery": order.delivery, "alerts": len(members), **more}
-    note_action(tx, order.who, what, about)
+    note_action(tx, order.who, what, about, order.how)
     detail = {"by": order.who, "user": order.user, **about}
     rows = [{"alert_id": row.id, "at": tx.wall, "kind": kind, "detail": detail} for row in members]
     if rows:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Connection
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.model import AccountKey
@@ -43,6 +43,20 @@ Row = dict[str, Any]
 _ALERTS, _CONTENTS, _OBLIGATIONS = Insertion(alerts), Insertion(alert_contents), Insertion(obligations)
 _KNOWN = Prepared(
     select(alerts.c.upstream_id).where(alerts.c.account_id == bindparam("account"), alerts.c.upstream_id.in_(KEYS))
+)
+_CONFIRMED = and_(
+    read_marks.c.alert_id == alerts.c.id,
+    read_marks.c.state == MarkState.CONFIRMED,
+    read_marks.c.finished_at < bindparam("before"),
+)
+_LISTED = Prepared(
+    select(alerts.c.upstream_id, read_marks.c.alert_id)
+    .select_from(alerts.join(accounts, accounts.c.id == alerts.c.account_id).outerjoin(read_marks, _CONFIRMED))
+    .where(
+        accounts.c.name == bindparam("name"),
+        accounts.c.base_url == bindparam("base_url"),
+        alerts.c.upstream_id.in_(KEYS),
+    )
 )
 
 
@@ -106,22 +120,10 @@ def note_reopened(tx: Transaction, batches: Sequence[Sequence[str]]) -> list[Non
     return [None] * len(batches)
 
 
-def reopened_query(account: AccountKey, upstream_ids: Sequence[str], before: datetime) -> Any:
-    """Return the query for known ids, each with its alert's id where its mark was confirmed before ``before``."""
-    confirmed = and_(
-        read_marks.c.alert_id == alerts.c.id,
-        read_marks.c.state == MarkState.CONFIRMED,
-        read_marks.c.finished_at < before,
-    )
-    return (
-        select(alerts.c.upstream_id, read_marks.c.alert_id)
-        .select_from(alerts.join(accounts, accounts.c.id == alerts.c.account_id).outerjoin(read_marks, confirmed))
-        .where(
-            accounts.c.name == account.name,
-            accounts.c.base_url == account.base_url,
-            alerts.c.upstream_id.in_(upstream_ids),
-        )
-    )
+def listed(connection: Connection, account: AccountKey, upstream_ids: Sequence[str], before: datetime) -> list[Any]:
+    """Return those of the ids that are known, each with its alert's id where its mark was confirmed before ``before``."""
+    values = {"name": account.name, "base_url": account.base_url, "before": before}
+    return _LISTED.all(connection, values, keys=upstream_ids)
 
 
 def _known(tx: Transaction, arrivals: Sequence[Arrival]) -> set[tuple[int, str]]:

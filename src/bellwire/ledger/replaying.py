@@ -91,7 +91,7 @@ def abandon_letters(tx: Transaction, orders: Sequence[LetterOrder]) -> list[Lett
 
 def _replay(tx: Transaction, order: LetterOrder, receivers: Receivers) -> Letters:
     if order.to is not None and order.to not in receivers:
-        return Letters(refused=(f"there is no receiver {order.to}: {suggestion(order.to, receivers)}",))
+        return Letters(misnamed=(f"there is no receiver {order.to}: {suggestion(order.to, receivers)}",))
     if misnamed := _misnamed(tx, order, receivers):
         return Letters(misnamed=misnamed)
     until = order.until or _last_dead(tx)
@@ -313,13 +313,14 @@ def _note(tx: Transaction, what: str, letters: Sequence[Letter], order: LetterOr
     if not letters:
         return
     done = {letter.id: [replay.id for replay in letter.replays] for letter in letters}
-    note_action(tx, order.who, what, {"deliveries": done, "to": order.to})
+    note_action(tx, order.who, what, {"deliveries": done, "to": order.to}, order.how)
+    by = {"by": order.who, "how": order.how} if order.how else {"by": order.who}
     events = [
         {
             "alert_id": alert_id,
             "at": tx.now,
             "kind": what,
-            "detail": {"by": order.who, "delivery": letter.id, "replays": done[letter.id]},
+            "detail": by | {"delivery": letter.id, "replays": done[letter.id]},
         }
         for letter in letters
         for alert_id in letter.alerts

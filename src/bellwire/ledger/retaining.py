@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
 
+from bellwire.ledger.changes import CHANGED
 from bellwire.ledger.ids import least_at
-from bellwire.ledger.tables import alert_contents, alerts, groups, repeats, shadows, silences
+from bellwire.ledger.tables import alert_contents, alert_events, alerts, groups, repeats, shadows, silences
 from bellwire.model import AlertState
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def _strip(tx: Transaction, before: datetime) -> int:
     ids = list(tx.connection.execute(settled).scalars())
     if ids:
         tx.connection.execute(alert_contents.delete().where(alert_contents.c.alert_id.in_(ids)))
+        changed = alert_events.c.alert_id.in_(ids), alert_events.c.kind == CHANGED  # what they say is content, too
+        tx.connection.execute(alert_events.delete().where(*changed))
     return len(ids)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import bindparam, func, select
 
 from bellwire.ledger import standing_in
-from bellwire.ledger.breaking import update_channel
+from bellwire.ledger.breaking import CHANNEL, update_channel
+from bellwire.ledger.claiming import claim_deliveries, release
 from bellwire.ledger.grouping import advance_group
 from bellwire.ledger.prepared import KEYS, Insertion, Prepared
 from bellwire.ledger.settlement import alerts_in, settle_alerts
@@ -24,7 +25,7 @@ from bellwire.ledger.tables import (
 from bellwire.ledger.transaction import DIED
 from bellwire.ledger.types import Instant
 from bellwire.model import DeliveryState, ObligationState
-from bellwire.records import Settled
+from bellwire.records import Claims, Settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,27 +99,53 @@ _KEEP_BODIES = Insertion(delivery_bodies)
 _DROP_BODIES = Prepared(delivery_bodies.delete().where(delivery_bodies.c.delivery_id.in_(KEYS)))
 
 
+def advance(
+    tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Start], int]]
+) -> list[tuple[list[bool], Claims]]:
+    """Write attempts, and take at most so many due deliveries for each channel."""
+    begun = start_attempts(tx, [(policy, starts) for policy, starts, _ in batches])
+    taken = iter(claim_deliveries(tx, [(policy, limit) for policy, _, limit in batches if limit]))
+    return [(ours, next(taken) if limit else Claims()) for ours, (_, _, limit) in zip(begun, batches, strict=True)]
+
+
 def start_attempts(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Start]]]) -> list[list[bool]]:
-    """Write an attempt and the frozen body for each, under a new lease; False where the claim is no longer ours."""
+    """Write an attempt and the frozen body for each, under a new lease.
+
+    False where the claim is no longer ours, or the channel is held since: then the claim is given back.
+    """
     ids = [start.delivery_id for _, starts in batches for start in starts]
+    if not ids:
+        return [[] for _ in batches]
     claimed = _CLAIMED.all(tx.connection, {"owner": tx.owner, "now": tx.now}, keys=ids)
     mine = {row.id: row.attempts for row in claimed}
     begun: list[dict[str, Any]] = []
     bodies: list[dict[str, Any]] = []
+    results = []
     for policy, starts in batches:
-        ours = [start for start in starts if start.delivery_id in mine]
-        if not ours:
-            continue
+        ours = _that_may_go(tx, policy, [start for start in starts if mine.get(start.delivery_id) == start.attempts])
+        results.append([start.delivery_id in ours for start in starts])
         lease = {"to_first_attempt_at": tx.now, "to_lease_until": tx.now + timedelta(seconds=policy.lease)}
-        _START.run(tx.connection, lease, keys=[start.delivery_id for start in ours])
-        for start in ours:
-            before = mine[start.delivery_id]
-            begun.append({"delivery_id": start.delivery_id, "n": before + 1, "started_at": tx.now})
-            if before == 0:
+        _START.run(tx.connection, lease, keys=list(ours))
+        for start in ours.values():
+            begun.append({"delivery_id": start.delivery_id, "n": start.attempts + 1, "started_at": tx.now})
+            if start.attempts == 0:
                 bodies.append({"delivery_id": start.delivery_id, "body": start.body})
     _BEGIN_ATTEMPTS.run(tx.connection, begun)
     _KEEP_BODIES.run(tx.connection, bodies)
-    return [[start.delivery_id in mine for start in starts] for _, starts in batches]
+    return results
+
+
+def _that_may_go(tx: Transaction, policy: ChannelPolicy, starts: Sequence[Start]) -> dict[str, Start]:
+    """Return those that the channel still takes, by id; give back the others. A breaker that is open lets its probe pass."""
+    if not starts:
+        return {}
+    channel = CHANNEL.first(tx.connection, {"key": tx.channel_id(policy.key)})
+    blocked = channel.blocked_until is not None and channel.blocked_until > tx.now
+    held = [each.delivery_id for each in starts if blocked or (channel.broken_since is not None and not each.probe)]
+    if held:
+        release(tx, held)
+        tx.due_channels.add(policy.key)
+    return {each.delivery_id: each for each in starts if each.delivery_id not in held}
 
 
 def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Outcome]]]) -> list[list[Settled]]:

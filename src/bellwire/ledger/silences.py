@@ -59,9 +59,9 @@ class Silences:
         """Write it, and return its id. What waits meets it at its next claim; what was suppressed is not revived."""
         return await self._writer.run(silencing.add_silences, silence)
 
-    async def expire(self, silence_id: str, who: str) -> Expiry:
-        """End it now."""
-        return await self._writer.run(silencing.expire_silences, (silence_id, who))
+    async def expire(self, silence_id: str, who: str, how: str = "") -> Expiry:
+        """End it now, for ``who``, who came in ``how``."""
+        return await self._writer.run(silencing.expire_silences, (silence_id, who, how))
 
     async def every(self) -> list[Answer]:
         """Return the newest silences."""

@@ -73,17 +73,17 @@ def add_silences(tx: Transaction, new: Sequence[NewSilence]) -> list[str]:
         }
         tx.connection.execute(silences.insert(), row)
         detail = {"silence": silence_id, "matchers": list(silence.matchers), "comment": silence.comment}
-        note_action(tx, silence.author, "silence_added", detail)
+        note_action(tx, silence.author, "silence_added", detail, silence.how)
     tx.facts.silences = None
     return ids
 
 
-def expire_silences(tx: Transaction, questions: Sequence[tuple[str, str]]) -> list[Expiry]:
-    """End each silence (its id, and who ends it) now; say what there was to end."""
-    return [_expire(tx, silence_id, who) for silence_id, who in questions]
+def expire_silences(tx: Transaction, questions: Sequence[tuple[str, str, str]]) -> list[Expiry]:
+    """End each silence (its id, who ends it, and how they came in) now; say what there was to end."""
+    return [_expire(tx, silence_id, who, how) for silence_id, who, how in questions]
 
 
-def _expire(tx: Transaction, silence_id: str, who: str) -> Expiry:
+def _expire(tx: Transaction, silence_id: str, who: str, how: str) -> Expiry:
     ends_at = tx.connection.execute(select(silences.c.ends_at).where(silences.c.id == silence_id)).scalar_one_or_none()
     if ends_at is None:
         return Expiry.UNKNOWN
@@ -91,7 +91,7 @@ def _expire(tx: Transaction, silence_id: str, who: str) -> Expiry:
         return Expiry.ENDED_BEFORE
     ended = {"ends_at": tx.wall, "expired_by": who}
     tx.connection.execute(silences.update().where(silences.c.id == silence_id).values(ended))
-    note_action(tx, who, "silence_expired", {"silence": silence_id})
+    note_action(tx, who, "silence_expired", {"silence": silence_id}, how)
     tx.facts.silences = None
     return Expiry.EXPIRED
 

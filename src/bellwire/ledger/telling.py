@@ -58,6 +58,11 @@ class TroubleMessages:
         del policy
         return await self._writer.run(start_messages, starts)
 
+    async def advance(self, policy: ChannelPolicy, starts: Sequence[Start], limit: int) -> tuple[list[bool], Claims]:
+        """Write attempts before they are made; if there is room, return the channel's next message."""
+        ours = await self.start(policy, starts) if starts else []
+        return ours, await self.claim(policy, limit) if limit else Claims()
+
     async def settle(self, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> list[Settled]:
         """Write outcomes."""
         await self._writer.run(settle_messages, (policy, outcomes), first=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, tzinfo
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from bellwire.ledger.ids import Ids
     from bellwire.ledger.silencing import Silence
@@ -113,21 +113,25 @@ class Transaction:
 
     def account_id(self, key: AccountKey) -> int:
         """Return the account's row, making one where there is none."""
-        known = self._context.directory.accounts
-        if key not in known:
-            columns = {"name": key.name, "base_url": key.base_url}
-            found = self.connection.execute(select(accounts.c.id).filter_by(**columns)).scalar_one_or_none()
-            known[key] = found or self._insert(accounts.insert().values(**columns))
-        return known[key]
+        known = self._context.directory.accounts.get(key)
+        if known is None:
+            known = self._row_of(accounts, key._asdict())
+            self._context.directory.accounts[key] = known
+        return known
 
     def channel_id(self, key: ChannelKey) -> int:
         """Return the channel's row, making one where there is none."""
-        known = self._context.directory.channels
-        if key not in known:
-            columns = {"receiver": key.receiver, "kind": key.kind, "name": key.name}
-            found = self.connection.execute(select(channels.c.id).filter_by(**columns)).scalar_one_or_none()
-            known[key] = found or self._insert(channels.insert().values(**columns))
-        return known[key]
+        known = self._context.directory.channels.get(key)
+        if known is None:
+            known = self._row_of(channels, key._asdict())
+            self._context.directory.channels[key] = known
+        return known
+
+    def _row_of(self, table: Table, columns: dict[str, str]) -> int:
+        found: int | None = self.connection.execute(select(table.c.id).filter_by(**columns)).scalar_one_or_none()
+        if found is None:
+            (found,) = self.connection.execute(table.insert().values(**columns).returning(table.c.id)).one()
+        return found
 
     def finish(self) -> None:
         """Write the totals."""
@@ -138,7 +142,3 @@ class Transaction:
         if not changed:
             return
         _ADD_TO_TOTALS.run(self.connection, [{"name": name, "number": more} for name, more in changed.items()])
-
-    def _insert(self, statement: object) -> int:
-        result = self.connection.execute(statement)  # type: ignore[call-overload]  # an insert, by its callers
-        return int(result.inserted_primary_key[0])

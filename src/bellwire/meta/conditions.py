@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bellwire.model import AccountKey
     from bellwire.records import BrokenChannel, TroubleSight
 
-_WORKING = frozenset({SourceState.STREAMING, SourceState.POLLING})
+WORKING = frozenset({SourceState.STREAMING, SourceState.POLLING})
 _CATCH_UP = timedelta(minutes=1)
 """So long a source must have worked before its silence counts: what came while it did not is still being read."""
 
@@ -50,6 +50,7 @@ def conditions_of(
     """Return every condition; ``quiet`` is how many seconds ago each account's last item came."""
     every = [
         *_channels(seen, {broken.key: broken for broken in known.broken}),
+        *_well(seen, known),
         *(condition for account in seen.accounts for condition in _account(account, quiet, wall)),
         _reload(seen),
         _audit(seen),
@@ -69,8 +70,15 @@ def _channels(seen: Sight, broken: Mapping[object, BrokenChannel]) -> Iterator[C
         )
 
 
+def _well(seen: Sight, known: TroubleSight) -> Iterator[Condition]:
+    """Name those that are well and had a trouble: of the others, which are thousands, nothing needs to be said."""
+    for trouble in known.open:
+        if trouble.kind is TroubleKind.ACCOUNT_UNAUTHORIZED and trouble.subject in seen.well:
+            yield Condition(kind=trouble.kind, subject=trouble.subject, holds=False)
+
+
 def _account(account: AccountSight, quiet: Mapping[AccountKey, float], wall: datetime) -> Iterator[Condition]:
-    works, denied = account.state in _WORKING, account.state is SourceState.UNAUTHORIZED
+    works, denied = account.state in WORKING, account.state is SourceState.UNAUTHORIZED
     yield Condition(
         kind=TroubleKind.ACCOUNT_UNAUTHORIZED,
         subject=account.key.name,

@@ -34,11 +34,13 @@ class Shortfall:
 class Sight:
     """The daemon at one moment.
 
+    ``accounts`` are those that are not well, or have a limit to their silence; ``well`` names all that are well.
     ``channels`` are those that deliver, ``told`` those of ``meta_receiver``; ``shortfall`` is None until an audit is
     done; ``page`` is the status page's address, where it is known.
     """
 
     accounts: tuple[AccountSight, ...] = ()
+    well: frozenset[str] = frozenset()
     channels: tuple[ChannelKey, ...] = ()
     told: tuple[ChannelKey, ...] = ()
     reload_failure: str | None = None

@@ -12,8 +12,18 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from bellwire.reference.context import context_of
-from bellwire.reference.control_schema import ITEMS_BODY, Created, Dropped, Health, Item, Log, Problem, Stream
-from bellwire.reference.faces import FACES, emit
+from bellwire.reference.control_schema import (
+    CHANGE_BODY,
+    ITEMS_BODY,
+    Created,
+    Dropped,
+    Health,
+    Item,
+    Log,
+    Problem,
+    Stream,
+)
+from bellwire.reference.faces import FACES, amend, emit
 from bellwire.reference.store import DuplicateItemError, Inbox, StoredItem
 
 if TYPE_CHECKING:
@@ -72,6 +82,26 @@ async def add_items(
     return _json({"ids": ids}, 201)
 
 
+@router.patch(
+    "/{api}/{user}/items/{item_id:path}",  # noqa: FAST003 - as above
+    status_code=204,
+    responses={404: _NOT_FOUND},
+    openapi_extra={"requestBody": CHANGE_BODY},
+)
+async def change_item(request: Request, inbox: Target, item_id: str) -> Response:
+    """Change what an item says, as its vendor might: from then on lists show it so."""
+    patch = _read(await request.body())
+    if not isinstance(patch, dict):
+        _refuse("not an object")
+    try:
+        amend(context_of(request), inbox, item_id, patch)
+    except KeyError as exc:
+        raise HTTPException(404, "no such item") from exc
+    except (TypeError, ValueError) as exc:
+        _refuse(str(exc))
+    return Response(status_code=204)
+
+
 @router.get("/{api}/{user}/items", responses={200: {"model": list[Item]}, 404: _NOT_FOUND})  # noqa: FAST003 - as above
 async def show_items(request: Request, inbox: Target) -> Response:
     """Return every item of an inbox, oldest first, with its read state."""
@@ -113,10 +143,7 @@ async def drop_streams(request: Request, api: str | None = None, user: str | Non
 
 def _given(body: bytes) -> list[Mapping[str, Json]]:
     """Return the items of a body: an array of objects, or one object that is meant ``count`` times."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as exc:
-        _refuse(f"no JSON: {exc}")
+    value = _read(body)
     if isinstance(value, dict):
         count = value.pop("count", 1)
         if type(count) is not int or not 0 <= count <= MAX_ITEMS:  # a bool is no number here
@@ -127,6 +154,13 @@ def _given(body: bytes) -> list[Mapping[str, Json]]:
     if len(value) > MAX_ITEMS:
         _refuse(f"more than {MAX_ITEMS} items")
     return value
+
+
+def _read(body: bytes) -> Json:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        _refuse(f"no JSON: {exc}")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -31,6 +31,17 @@ ITEMS_BODY: Final[dict[str, Any]] = {
     },
 }
 
+CHANGE_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "description": "What the item says now: objects are laid over its own, null takes a key out.",
+    "content": {
+        "application/json": {
+            "schema": {"type": "object"},
+            "examples": {"another number": {"value": {"metadata": {"result_count": 40}}}},
+        }
+    },
+}
+
 
 class Created(BaseModel):
     """The ids of the new items, in the order in which they were given."""

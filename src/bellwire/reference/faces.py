@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
+
 from bellwire.reference import atp, elan, owlmetry, qualytics, visual_layer
 from bellwire.reference.context import Occasion
 
@@ -41,3 +43,26 @@ def emit(context: Context, inbox: Inbox, given: Sequence[Mapping[str, Json]], *,
     items = [face.pack(item, now) for item in given]
     context.store.insert(inbox, items)
     return [item.id for item in items]
+
+
+def amend(context: Context, inbox: Inbox, item_id: str, patch: Mapping[str, Json]) -> None:
+    """Change what an item says: objects are laid over its own, null takes a key out. Lists show it, streams do not.
+
+    Its id, its place, its read state and what lists are filtered by stay. KeyError if there is none, ValueError for
+    another id, TypeError for what no JSON text can say.
+    """
+    stored = context.store.get(inbox, item_id)
+    if stored is None:
+        raise KeyError(item_id)
+    packed = FACES[inbox.api].pack(_laid_over(orjson.loads(stored.body), patch), stored.created_at)
+    if packed.id != item_id:
+        message = "an item keeps its id"
+        raise ValueError(message)
+    context.store.amend(inbox, item_id, packed.body)
+
+
+def _laid_over(item: Json, patch: Json) -> Json:
+    if not isinstance(item, dict) or not isinstance(patch, dict):
+        return patch
+    both = item | {key: _laid_over(item.get(key), value) for key, value in patch.items()}
+    return {key: value for key, value in both.items() if key not in patch or patch[key] is not None}

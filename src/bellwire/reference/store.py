@@ -56,7 +56,7 @@ UPDATE items SET read_at = NULL WHERE api = ? AND user = ? AND id = ? RETURNING 
 """  # noqa: S608 - as above
 
 _GET = f"SELECT {_COLUMNS} FROM items WHERE api = ? AND user = ? AND id = ?"  # noqa: S608 - as above
-_AMEND = "UPDATE items SET body = ?, facets = ? WHERE api = ? AND user = ? AND id = ?"
+_AMEND = "UPDATE items SET body = ?, facets = coalesce(?, facets) WHERE api = ? AND user = ? AND id = ?"
 _DELETE = "DELETE FROM items WHERE api = ? AND user = ? AND id = ?"
 
 
@@ -183,9 +183,10 @@ class Store:
         query = f"SELECT 1 FROM items WHERE {where} AND id = ?"  # noqa: S608 - fixed fragments; values are bound
         return self._db.execute(query, (*values, item_id)).fetchone() is not None
 
-    def amend(self, inbox: Inbox, item_id: str, body: bytes, facets: Mapping[str, str]) -> None:
-        """Give an item another body and other facets; its place and its read state stay."""
-        self._db.execute(_AMEND, (body, orjson.dumps(facets).decode(), inbox.api, inbox.user, item_id))
+    def amend(self, inbox: Inbox, item_id: str, body: bytes, facets: Mapping[str, str] | None = None) -> None:
+        """Give an item another body, and other facets if there are any; its place and its read state stay."""
+        others = None if facets is None else orjson.dumps(facets).decode()
+        self._db.execute(_AMEND, (body, others, inbox.api, inbox.user, item_id))
 
     def delete(self, inbox: Inbox, item_id: str) -> bool:
         """Remove an item for good; return whether there was one."""

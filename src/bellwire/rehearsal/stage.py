@@ -26,10 +26,10 @@ from bellwire.intake import Intake
 from bellwire.ledger.ledger import Ledger
 from bellwire.metrics import Metrics
 from bellwire.model import Via
-from bellwire.records import Outcome, Start
+from bellwire.records import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from bellwire.config.schema import ChannelConfig, Config
     from bellwire.intake import Rulebook
@@ -63,6 +63,11 @@ class StageClock:
         """Let others run."""
         del seconds
         await asyncio.sleep(0)
+
+    def alarm(self, seconds: float, callback: Callable[[], None]) -> asyncio.Handle:
+        """Have ``callback`` called in a moment."""
+        del seconds
+        return asyncio.get_running_loop().call_soon(callback)
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
         """Let others run, and say whether the event has happened."""
@@ -124,7 +129,7 @@ class Stage:
 
     async def _send(self, desk: Desk, claims: tuple[Claim, ...]) -> None:
         made = [desk.make(claim.message, self.clock.at) for claim in claims]
-        starts = [Start(delivery_id=claim.message.delivery_id, body=b"{}") for claim in claims]
+        starts = [claim.start(b"{}") for claim in claims]
         ours = await self.ledger.start(desk.policy, starts)
         sent = [pair for pair, is_ours in zip(zip(claims, made, strict=True), ours, strict=True) if is_ours]
         self.sent += [each for _, each in sent]
@@ -178,7 +183,7 @@ def _memory() -> str | None:
 def _unsigned(settings: ChannelConfig) -> ChannelConfig:
     """Return the settings without what only sending needs, and whoever tests rules may not be able to read."""
     if isinstance(settings, WebhookConfig):
-        return settings.model_copy(update={"signing_secret": None, "signing_secrets": []})
+        return settings.model_copy(update={"signing_secret": None, "signing_secrets": [], "headers": {}})
     return settings
 
 

@@ -8,12 +8,13 @@ only if no other branch names a receiver. An alert goes to a receiver once: the 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from bellwire.model import Decision, Destination, Grouping, Muting, Repetition, Suppression
 from bellwire.routing.groups import grouper, keyer
 from bellwire.routing.steps import SAW_LIMIT, Row, Steps, cut
+from bellwire.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

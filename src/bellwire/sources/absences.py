@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 class Absences:
     """Watches what waits of one account, while its list is read. It remembers nothing across a change of settings."""
 
+    __slots__ = ("_listed", "_site")
+
     def __init__(self, site: Site) -> None:
         self._site = site
         self._listed: dict[str, datetime | None] = {}  # since when it is gone; None: it is not

@@ -20,6 +20,8 @@ _FOR_SURE = 2  # lists in a row: what came or was read between a list and its co
 class Hidden:
     """Compares whole lists of one account with the vendor's count."""
 
+    __slots__ = ("_in_a_row", "_site", "number")
+
     def __init__(self, site: Site) -> None:
         self._site = site
         self._in_a_row = 0

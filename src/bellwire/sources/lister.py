@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bellwire.sources.site import Site
     from bellwire.sources.sweep import Swept, Take
 
-_SAVE_EVERY = timedelta(minutes=1)
 _WORTH_SAYING = timedelta(seconds=1)  # a shorter gap in which nothing came is none to speak of
 _STREAM_DELAY = timedelta(seconds=10)  # what is younger may still be on its way through the stream
 _SKEW = timedelta(minutes=1)  # a vendor's clock may go so much behind ours
@@ -40,15 +39,29 @@ class Job(enum.Enum):
     POLL = enum.auto()  # the list stands in for the stream
     AUDIT = enum.auto()  # the stream is open: has it missed something?
     DOUBT = enum.auto()  # the stream brought what could not be read
-    SAVE = enum.auto()  # keep the position
 
 
 class Lister:
-    """The one reader of an account's list, so that never two read it at once."""
+    """The one reader of an account's list, so that never two read it at once. It rests while there is nothing to do."""
+
+    __slots__ = (
+        "_absences",
+        "_changes",
+        "_count",
+        "_doubts",
+        "_due",
+        "_hidden",
+        "_listed_at",
+        "_not_before",
+        "_pace",
+        "_pauses",
+        "_probes",
+        "_site",
+    )
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._absences = Absences(site)
+        self._absences = Absences(site) if site.account.cancel_when_read else None
         self._hidden = Hidden(site)
         poll, audit = site.account.poll, site.account.audit_interval.total_seconds()
         least = poll.min_interval.total_seconds()
@@ -63,18 +76,16 @@ class Lister:
         self._probes = 0
         self._listed_at: datetime | None = None  # to its end
 
-    async def run(self) -> None:
-        """Do what is due, until cancelled."""
-        clock, wake = self._site.clock, self._site.standing.wake
+    async def work(self) -> float | None:
+        """Do what is due; return in how many seconds there is more, None if only once something changes."""
         while True:
-            wake.clear()
             job, due = self._next()
-            seconds = None if due is None else (due - clock.now()).total_seconds()
-            if seconds is None or seconds > 0:
-                if await clock.wait(wake, seconds):
-                    continue  # something changed: think again
-            elif job is not None:
-                await self._do(job)
+            if job is None or due is None:
+                return None
+            seconds = (due - self._site.clock.now()).total_seconds()
+            if seconds > 0:
+                return seconds
+            await self._do(job)
 
     def _next(self) -> tuple[Job | None, datetime | None]:
         standing = self._site.standing
@@ -92,15 +103,10 @@ class Lister:
         else:
             jobs = [Job.AUDIT, Job.DOUBT] if standing.doubt else [Job.AUDIT]
         due, job = min(((max(self._due[job], self._not_before), job) for job in jobs), key=lambda each: each[0])
-        saving = self._due[Job.SAVE]
-        return (Job.SAVE, saving) if saving < due else (job, due)
+        return job, due
 
     async def _do(self, job: Job) -> None:
         site = self._site
-        if job is Job.SAVE:
-            await site.save()
-            self._due[Job.SAVE] = site.clock.now() + _SAVE_EVERY
-            return
         polling = site.standing.polling
         try:
             await self._list(job)
@@ -136,7 +142,7 @@ class Lister:
             site.report.signal(SourceSignal.POLL_FAILED)
 
     async def _sweep(self, take: Take, *, to_end: bool, since: datetime | None = None) -> Swept:
-        if self._site.account.cancel_when_read:
+        if self._absences is not None:
             swept = await self._absences.sweep(take, to_end=to_end, since=since)
         else:
             swept = await sweep(self._site.inbox, take, to_end=to_end, since=since)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 class Backoff:
     """Pauses that double from ``first`` to ``most`` until `reset`, jittered so that many do not come together."""
 
+    __slots__ = ("_base", "_first", "_most", "_rng")
+
     def __init__(self, first: float, most: float, rng: random.Random) -> None:
         self._first = first
         self._most = most
@@ -30,6 +32,8 @@ class Backoff:
 
 class Pace:
     """The pause between two looks at a list: ``least`` after activity, doubling to ``most`` while idle."""
+
+    __slots__ = ("_base", "_least", "_most", "_rng")
 
     def __init__(self, least: float, most: float, rng: random.Random) -> None:
         self._least = least

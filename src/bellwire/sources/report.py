@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -38,6 +38,8 @@ class SourceStatus:
 class Repeats:
     """Lets a repeating fault speak once, and then every ten minutes with the number of times it kept silent."""
 
+    __slots__ = ("_clock", "_said")
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._said: dict[str, tuple[datetime, int]] = {}
@@ -56,11 +58,23 @@ class Repeats:
 class Report:
     """One source's state and figures."""
 
+    __slots__ = (
+        "_account",
+        "_clock",
+        "_last_error",
+        "_last_item_at",
+        "_metrics",
+        "_missed",
+        "_reconnects",
+        "_repeats",
+        "_since",
+        "_state",
+    )
+
     def __init__(self, account: str, metrics: Metrics, clock: Clock) -> None:
         self._account = account
         self._metrics = metrics
         self._clock = clock
-        self._log = _log.bind(account=account)
         self._repeats = Repeats(clock)
         self._state = SourceState.STOPPED
         self._since = clock.wall()
@@ -68,7 +82,16 @@ class Report:
         self._last_error: str | None = None
         self._reconnects = 0
         self._missed = 0
-        metrics.set_source_state(account, self._state)
+        metrics.accounts.set_state(account, self._state)
+
+    @property
+    def _log(self) -> Any:
+        return _log.bind(account=self._account)
+
+    @property
+    def state(self) -> SourceState:
+        """The state alone, for those who look at thousands."""
+        return self._state
 
     @property
     def status(self) -> SourceStatus:
@@ -88,7 +111,7 @@ class Report:
         if self._state is before:
             return False
         self._since = self._clock.wall()
-        self._metrics.set_source_state(self._account, self._state)
+        self._metrics.accounts.set_state(self._account, self._state)
         # a source that cannot connect goes to and fro between these two: its error has said so
         quiet = {before, self._state} <= _PASSING
         (self._log.debug if quiet else self._log.info)("source_state", state=self._state.value, before=before.value)
@@ -121,7 +144,7 @@ class Report:
     def missed(self, count: int) -> None:
         """Tell that the list had what the stream should have brought."""
         self._missed += count
-        self._metrics.stream_missed.labels(account=self._account).inc(count)
+        self._metrics.accounts.count_missed(self._account, count)
         self._log.warning("stream_missed", count=count)
 
     def gap(self, began: datetime, ended: datetime, found: int) -> None:

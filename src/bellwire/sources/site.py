@@ -80,7 +80,7 @@ class Site:
                 await self.ledger.note(self.key, SourceEvent(kind="discarded", detail=detail))
         if discards and not self.standing.doubt:
             self.standing.doubt = True
-            self.standing.wake.set()
+            self.standing.wake()
 
     async def denied(self, error: UnauthorizedError) -> None:
         """Follow a refusal of the credentials, which is a state, and where it is new an event too."""

@@ -7,9 +7,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from bellwire.errors import BellwireError, LedgerError
-from bellwire.model import AccountKey
+from bellwire.model import AccountKey, SourceState
 from bellwire.sources.lister import Lister
 from bellwire.sources.pace import Backoff
+from bellwire.sources.reader import Reader
 from bellwire.sources.report import Report, SourceStatus
 from bellwire.sources.site import Site, Surroundings
 from bellwire.sources.standing import Standing
@@ -17,10 +18,13 @@ from bellwire.sources.streamer import Streamer
 from bellwire.states import SourceSignal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bellwire.config.schema import AccountConfig
     from bellwire.ports import Inbox, Intake, SourceLedger
 
 _TO_SAVE = 1.0  # seconds
+_UNDER_WAY = frozenset({SourceState.CONNECTING, SourceState.STREAMING, SourceState.POLLING})
 
 __all__ = ["Source", "SourceStatus", "Surroundings"]
 
@@ -28,8 +32,10 @@ __all__ = ["Source", "SourceStatus", "Surroundings"]
 class Source:
     """Watches one account: every unread notification that its vendor lists, or streams, is handed to intake.
 
-    One task tree an account: the streamer follows the stream, the lister reads the list; `Standing` is between them.
+    One task an account, that follows the stream, and a second one while the list is read; `Standing` is between them.
     """
+
+    __slots__ = ("_loaded", "_pauses", "_site")
 
     def __init__(
         self, account: AccountConfig, inbox: Inbox, intake: Intake, ledger: SourceLedger, around: Surroundings
@@ -59,6 +65,16 @@ class Source:
         """The source as it is now."""
         return self._site.report.status
 
+    @property
+    def state(self) -> SourceState:
+        """Its state alone, for those who look at thousands."""
+        return self._site.report.state
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether its first connection, or the first reading of its list, is under way: it has not failed either."""
+        return self._site.standing.behind and self.state in _UNDER_WAY
+
     def _refused(self) -> None:
         """Follow a refusal that a read mark met: everything of the account waits with it."""
         self._site.report.signal(SourceSignal.DENIED)
@@ -77,23 +93,26 @@ class Source:
         self._site.report.signal(SourceSignal.START)
         try:
             while True:
-                await self._watch_once()
+                began = self._site.clock.now()
+                try:
+                    await self._watch()
+                except Exception as error:  # noqa: BLE001  # whatever it is, it must not end the account's watch
+                    self._broke(error)
+                await self._pause(began)
         finally:
             self._site.report.signal(SourceSignal.STOP)
             await self._keep_position()
 
-    async def _watch_once(self) -> None:
-        """Watch until something of our own breaks; then wait a little, so that it begins anew and harms no other."""
-        began = self._site.clock.now()
-        try:
-            await self._watch()
-        except Exception as error:  # noqa: BLE001  # whatever it is, it must not end the account's watch
-            self._site.standing.stream_lost()
-            self._site.standing.polling = False
-            cause = _first_cause(error)
-            self._site.report.broken(_reason(cause), _where(cause))
-            self._site.report.signal(SourceSignal.STREAM_FAILED)
-            self._site.report.signal(SourceSignal.POLL_FAILED)
+    def _broke(self, error: Exception) -> None:
+        """Take note that something of our own broke: it begins anew, and harms no other account."""
+        self._site.standing.stream_lost()
+        self._site.standing.polling = False
+        cause = _first_cause(error)
+        self._site.report.broken(_reason(cause), _where(cause))
+        self._site.report.signal(SourceSignal.STREAM_FAILED)
+        self._site.report.signal(SourceSignal.POLL_FAILED)
+
+    async def _pause(self, began: datetime) -> None:
         if (self._site.clock.now() - began).total_seconds() > 60:  # noqa: PLR2004  # it had been well
             self._pauses.reset()
         await self._site.clock.sleep(self._pauses.next())
@@ -106,10 +125,15 @@ class Source:
             self._loaded = True
         if site.account.mode == "poll":
             site.standing.poll()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(Lister(site).run(), name=f"list {site.key.name}")
+        async with Reader(site, Lister(site)):
             if site.account.mode != "poll":
-                group.create_task(Streamer(site).run(), name=f"stream {site.key.name}")
+                await Streamer(site).run()
+            await asyncio.get_running_loop().create_future()  # for ever
+
+    async def save(self) -> None:
+        """Keep where the source stands, if it runs."""
+        if self._loaded and not self._site.account.paused:
+            await self._site.save()
 
     async def _keep_position(self) -> None:
         """Write where the source stands, even while it is cancelled."""

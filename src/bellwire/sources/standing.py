@@ -6,14 +6,18 @@ not long ago. When it stops being whole it is *behind*, and a catch-up is due; w
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bellwire.records import Position
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime, timedelta
+
+
+def nothing() -> None:
+    """Nobody is to be woken."""
 
 
 @dataclass(slots=True)
@@ -30,7 +34,7 @@ class Standing:
     gap_from: datetime | None = None
     opened_at: datetime | None = None  # since then the stream brings what is new
     changes: int = 0  # of the stream, so that a reading of the list can see one under way
-    wake: asyncio.Event = field(default_factory=asyncio.Event)  # set whenever there may be something else to do
+    wake: Callable[[], None] = nothing  # called whenever there may be something else to do
 
     def load(self, position: Position) -> None:
         """Go on where an earlier run stood. All since then is a gap, but before the very first start there is none."""
@@ -50,7 +54,7 @@ class Standing:
             self.gap_from = self.gap_from or self.whole_until
         self.stream_open, self.polling, self.behind, self.opened_at = True, False, True, wall
         self.changes += 1
-        self.wake.set()
+        self.wake()
 
     def stream_alive(self, wall: datetime) -> None:
         """Take note that the stream brought bytes."""
@@ -69,7 +73,7 @@ class Standing:
     def poll(self) -> None:
         """Let the list stand in for the stream from now on."""
         self.polling = True
-        self.wake.set()
+        self.wake()
 
     def poll_failed(self, wall: datetime, tolerance: timedelta) -> None:
         """Take note of a list that could not be read: after ``tolerance`` a gap, before it just a later poll."""

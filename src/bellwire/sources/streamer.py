@@ -31,6 +31,18 @@ class Streamer:
     nothing through. Until then the list stands in.
     """
 
+    __slots__ = (
+        "_brought",
+        "_failures",
+        "_opened_at",
+        "_opened_before",
+        "_pauses",
+        "_saved_at",
+        "_site",
+        "_suspect",
+        "_wish",
+    )
+
     def __init__(self, site: Site) -> None:
         self._site = site
         self._pauses = Backoff(1.0, 60.0, site.rng)
@@ -44,31 +56,30 @@ class Streamer:
 
     async def run(self) -> None:
         """Follow the stream until cancelled; return if the API has none."""
+        site = self._site
         while True:
+            self._opened_at, self._brought = None, False
             try:
-                await self._follow()
+                async with site.inbox.stream(site.standing.last_event_id) as stream:
+                    self._begin()
+                    async for batch in stream.batches():
+                        if self._opened_at is None:
+                            self._opened()
+                        self._suspect = False
+                        self._wish = min(stream.retry or 0.0, _LONGEST_WISH)
+                        await self._take(batch, stream)
+                pause = await self._failed(SourceError("the vendor closed the stream", reason="closed"))
             except SourceError as error:
                 if error.reason == "no_stream":
-                    self._site.standing.poll()
+                    site.standing.poll()
                     return
                 pause = await self._failed(error)
-            await self._site.clock.sleep(pause)
-            self._site.report.signal(SourceSignal.RETRY)
+            await site.clock.sleep(pause)
+            site.report.signal(SourceSignal.RETRY)
 
-    async def _follow(self) -> None:
-        site = self._site
-        self._opened_at, self._brought = None, False
-        async with site.inbox.stream(site.standing.last_event_id) as stream:
-            if not self._suspect or site.account.mode == "stream":
-                self._opened()
-            async for batch in stream.batches():
-                if self._opened_at is None:
-                    self._opened()
-                self._suspect = False
-                self._wish = min(stream.retry or 0.0, _LONGEST_WISH)
-                await self._take(batch, stream)
-        message = "the vendor closed the stream"
-        raise SourceError(message, reason="closed")
+    def _begin(self) -> None:
+        if not self._suspect or self._site.account.mode == "stream":
+            self._opened()
 
     def _opened(self) -> None:
         site = self._site
@@ -81,6 +92,9 @@ class Streamer:
 
     async def _take(self, batch: list[StreamItem], stream: Stream) -> None:
         site = self._site
+        if not batch and stream.last_event_id == site.standing.last_event_id:  # a keep-alive, as most that comes
+            site.standing.stream_alive(site.clock.wall())
+            return
         discards = [item for item in batch if isinstance(item, Discard)]
         if discards:
             await site.discard(discards)

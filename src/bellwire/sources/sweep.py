@@ -1,13 +1,15 @@
 """Reading an account's list of unread notifications, which changes while it is read.
 
 Where pages are counted by offset, rows that are marked as read meanwhile move the others up, so that some are skipped;
-rows that arrive move them down, so that some come twice. So the list is read again from its start until a pass brings
-nothing new, and has not seen the vendor's total fall from one page to the next: only then can rows have been skipped.
-A list of one page is read in one piece, and needs no second look.
+rows that arrive move them down, so that some come twice. By how many they may have moved up, the fall of the vendor's
+total says: a pass goes back by as many, and lets pages overlap by what fell last. The list is read again from its start
+until a pass brings nothing new and has seen no fall that it did not make up for. A list of one page is read in one piece,
+and needs no second look.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_PASSES = 5
 _KNOWN_PAGES = 2  # one that is wholly known, and one more
+_NEAR = 3  # pages that may overlap
+_MOST_BACKS = 20  # of a pass, that brought nothing new: it must end, whatever the totals say
 _MOST_PAGES = 10_000  # of a pass: a vendor whose list has no end must not hold the source for ever
 
 
@@ -59,26 +63,68 @@ async def sweep(inbox: Inbox, take: Take, *, to_end: bool, since: datetime | Non
 
 async def _one_pass(inbox: Inbox, take: Take, *, to_end: bool, since: datetime | None) -> Swept:
     new = known = listed = 0
-    cursor: str | None = None
-    before: list[str] = []
-    total: int | None = None
-    still = True
+    recent: deque[list[str]] = deque(maxlen=_NEAR)
+    place = _Place()
     for length in range(1, _MOST_PAGES + 1):
+        cursor, is_further = place.cursor, place.is_further
         page = await inbox.page(cursor)
         found = await take(page.items) if page.items else 0
         new += found
-        known = 0 if found else known + 1
-        still = still and not (total is not None and page.total is not None and page.total < total)
-        total = page.total
+        place.follow(page, found)
+        known = 0 if found else known + is_further
         ids = [item.upstream_id for item in page.items]
-        listed += len(set(ids).difference(before))  # pages may overlap at their borders
-        turns_in_place = bool(ids) and (ids == before or page.next_cursor == cursor)
+        listed += len(set(ids).difference(*recent))  # pages may overlap
+        turns_in_place = (
+            is_further and bool(ids) and (page.next_cursor == cursor or (bool(recent) and ids == recent[-1]))
+        )
         enough = known >= _KNOWN_PAGES and not to_end and _is_behind(page, since)
-        if page.next_cursor is None or turns_in_place or enough:
-            whole = still and page.next_cursor is None
-            return Swept(new=new, pages=length, finished=still, whole=whole, listed=listed)
-        cursor, before = page.next_cursor, ids
+        if place.cursor is None or turns_in_place or enough:
+            whole = place.still and place.cursor is None
+            return Swept(new=new, pages=length, finished=place.still, whole=whole, listed=listed)
+        recent.append(ids)
     return Swept(new=new, pages=_MOST_PAGES, finished=False)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a pass stands: ``cursor`` is the page to read next, ``overlap`` how many of its rows have been read before.
+
+    ``still``: nothing can have been skipped that the pass did not go back for. ``furthest`` is how many rows there were up
+    to the last one that was read: since then they can only have moved up.
+    """
+
+    cursor: str | None = None
+    overlap: int = 0
+    still: bool = True
+    furthest: int = 0
+    total: int | None = None
+    backs: int = 0  # that brought nothing new
+    went_back: bool = False
+
+    @property
+    def is_further(self) -> bool:
+        """Whether the page to read next lies behind all that was read."""
+        return not self.furthest or self._start() >= self.furthest
+
+    def follow(self, page: Page, new: int) -> None:
+        """Go on behind a page that was read, with so many that were new; or back, if it may have come too late for some."""
+        fallen = 0 if self.total is None or page.total is None else max(0, self.total - page.total)
+        skipped = max(0, fallen - self.overlap)
+        self.total = page.total
+        self.backs += self.went_back and not new
+        start, following = self._start() if page.by_offset else 0, page.next_cursor
+        if page.by_offset:
+            self.furthest = max(self.furthest, start + len(page.items))
+        self.went_back = bool(skipped) and page.by_offset and self.backs < _MOST_BACKS
+        if self.went_back:
+            self.cursor, self.overlap = str(max(0, start - skipped - fallen)), fallen
+            return
+        self.still = self.still and not skipped
+        self.overlap = min(2 * fallen, len(page.items) // 2) if page.by_offset and following is not None else 0
+        self.cursor = str(int(following) - self.overlap) if self.overlap and following is not None else following
+
+    def _start(self) -> int:
+        return int(self.cursor or 0)
 
 
 def _is_behind(page: Page, since: datetime | None) -> bool:

@@ -53,7 +53,7 @@ def api_router(view: View, hour: LastHour, wall: Callable[[], datetime], *, guar
     async def status() -> Json:
         """Tell how things stand now: readiness, accounts, channels, totals."""
         overview = await view.overview()
-        reasons = await view.readiness()
+        reasons = await view.readiness(overview)
         paced = [channel | hour.pace(channel["receiver"], series_of(channel)) for channel in overview["channels"]]
         return Json(overview | {"ready": not reasons, "reasons": reasons, "channels": paced})
 

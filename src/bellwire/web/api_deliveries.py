@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from bellwire.config.duration import parse_duration
 from bellwire.records import LetterOrder
 from bellwire.web import schemas
 from bellwire.web.answers import Json, problem
 from bellwire.web.foreign import from_here
+from bellwire.web.visitors import Asker, who_asks
 
 if TYPE_CHECKING:
     from bellwire.web.view import View
@@ -27,7 +28,6 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "It names a receiver that there is not, or is no order; nothing was done.",
     },
 }
-_SOMEONE = "someone over HTTP"
 
 
 def deliveries_router(view: View) -> APIRouter:
@@ -37,21 +37,22 @@ def deliveries_router(view: View) -> APIRouter:
     )
 
     @router.post("/replay", response_model=schemas.Letters)
-    async def replay(asked: schemas.Replay) -> Json:
+    async def replay(asked: schemas.Replay, request: Request) -> Json:
         """Send deliveries again: those that are named, or a part of all dead ones; `dry_run` only counts them."""
-        order = _order(asked)
+        order = _order(asked, who_asks(request, asked.by))
         return order if isinstance(order, Json) else _answer(await view.replay(order), order)
 
     @router.post("/abandon", response_model=schemas.Letters)
-    async def abandon(asked: schemas.Abandonment) -> Json:
+    async def abandon(asked: schemas.Abandonment, request: Request) -> Json:
         """Give up dead deliveries: nothing of them is owed any more, and their alerts may be marked as read."""
-        order = LetterOrder(deliveries=tuple(asked.deliveries), who=asked.by or _SOMEONE, dry=asked.dry_run)
+        asker = who_asks(request, asked.by)
+        order = LetterOrder(deliveries=tuple(asked.deliveries), who=asker.who, how=asker.how, dry=asked.dry_run)
         return _answer(await view.abandon(order), order)
 
     return router
 
 
-def _order(asked: schemas.Replay) -> LetterOrder | Json:
+def _order(asked: schemas.Replay, asker: Asker) -> LetterOrder | Json:
     if asked.dead == bool(asked.deliveries):
         return problem(400, "name deliveries, or ask for all that are dead")
     if asked.deliveries and (asked.receiver is not None or asked.since is not None):
@@ -68,7 +69,8 @@ def _order(asked: schemas.Replay) -> LetterOrder | Json:
         after=after,
         until=until or None,
         to=asked.to,
-        who=asked.by or _SOMEONE,
+        who=asker.who,
+        how=asker.how,
         dry=asked.dry_run,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bellwire.clock import SystemClock
@@ -16,6 +16,7 @@ from bellwire.routing.matcher_parser import parse_matchers
 from bellwire.web import schemas
 from bellwire.web.answers import Json, problem
 from bellwire.web.foreign import from_here
+from bellwire.web.visitors import LONGEST_NAME, Asker, who_asks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
     from bellwire.routing.matchers import Matcher
     from bellwire.web.view import SilenceView
 
-_SOMEONE = "someone over HTTP"
-
 MAX_LENGTH = timedelta(days=3650)
 """Longer than this nobody means."""
 
 Texts = Annotated[list[str], Query(alias="matcher", min_length=1, max_length=100, description="May be given again.")]
 SilenceId = Annotated[str, Path(max_length=26)]
-Who = Annotated[str, Query(min_length=1, max_length=200, description="Who ends it.")]
+Who = Annotated[str, Query(max_length=LONGEST_NAME, description="Who ends it, by a name that is not checked.")]
 
 _BAD: dict[int | str, dict[str, Any]] = {400: {"model": schemas.BadMatcher, "description": "It cannot be understood."}}
 _FORBIDDEN: dict[int | str, dict[str, Any]] = {
@@ -50,7 +49,7 @@ class SilenceRequest(BaseModel):
     starts_at: AwareDatetime | None = Field(default=None, description="Now, if it is not given.")
     ends_at: AwareDatetime | None = Field(default=None, description="Either this or `duration`.")
     duration: Duration | None = Field(default=None, description="Such as `1h30m`.")
-    author: str = Field(min_length=1, max_length=200)
+    author: str = Field(min_length=1, max_length=LONGEST_NAME, description="Who wants it: a name that is not checked.")
     comment: str = Field(min_length=1, max_length=2000)
 
 
@@ -77,9 +76,9 @@ def silences_router(silences: SilenceView) -> APIRouter:
         responses=_BAD | _FORBIDDEN,
         dependencies=[Depends(from_here)],
     )
-    async def add(wanted: SilenceRequest) -> Json:
+    async def add(wanted: SilenceRequest, request: Request) -> Json:
         """Silence what matches from now on, and what waits when it is next claimed."""
-        new = _silence(wanted, wall())
+        new = _silence(wanted, wall(), who_asks(request, wanted.author))
         return new if isinstance(new, Json) else Json({"id": await silences.add(new)}, 201)
 
     @router.delete(
@@ -88,9 +87,10 @@ def silences_router(silences: SilenceView) -> APIRouter:
         responses=_FORBIDDEN | _UNKNOWN,
         dependencies=[Depends(from_here)],
     )
-    async def expire(silence_id: SilenceId, who: Who = _SOMEONE) -> Json:
+    async def expire(silence_id: SilenceId, request: Request, who: Who = "") -> Json:
         """End a silence now. What it suppressed stays so."""
-        outcome = await silences.expire(silence_id, who)
+        asker = who_asks(request, who)
+        outcome = await silences.expire(silence_id, asker.who, asker.how)
         if outcome is Expiry.UNKNOWN:
             return problem(404, "there is no such silence")
         return Json({"id": silence_id, "outcome": outcome})
@@ -98,7 +98,7 @@ def silences_router(silences: SilenceView) -> APIRouter:
     return router
 
 
-def _silence(wanted: SilenceRequest, now: datetime) -> NewSilence | Json:
+def _silence(wanted: SilenceRequest, now: datetime, asker: Asker) -> NewSilence | Json:
     matchers = _parsed(wanted.matchers)
     if isinstance(matchers, Json):
         return matchers
@@ -112,7 +112,8 @@ def _silence(wanted: SilenceRequest, now: datetime) -> NewSilence | Json:
         matchers=tuple(str(matcher) for matcher in matchers),
         starts_at=starts_at,
         ends_at=starts_at + length,
-        author=wanted.author,
+        author=asker.who,
+        how=asker.how,
         comment=wanted.comment,
     )
 

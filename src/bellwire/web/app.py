@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 SYSTEM_WALL = SystemClock().wall
 """The machine's time."""
 
-_DESCRIPTION = "What the status page shows, for programs. Times are UTC; answers may gain fields."
+_DESCRIPTION = (
+    "What the status page shows, for programs. Times are UTC; answers may gain fields. What changes something is kept with "
+    "how you came in, and the name that you give: in the call, or in a header `X-Bellwire-Actor`."
+)
 
 
 def create_web(view: View, metrics: Metrics, config: WebConfig, wall: Callable[[], datetime] = SYSTEM_WALL) -> FastAPI:
@@ -49,11 +52,15 @@ def create_web(view: View, metrics: Metrics, config: WebConfig, wall: Callable[[
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        keeper = asyncio.create_task(keep(hour, view, wall), name="last hour")
+        companions = [
+            asyncio.create_task(keep(hour, view, wall), name="last hour"),
+            asyncio.create_task(desk.warm(), name="templates"),
+        ]
         try:
             yield
         finally:
-            keeper.cancel()
+            for companion in companions:
+                companion.cancel()
 
     app = FastAPI(
         title="Bellwire",
@@ -88,7 +95,15 @@ def create_web(view: View, metrics: Metrics, config: WebConfig, wall: Callable[[
         app.add_middleware(Hosts, names=names)
     app.add_middleware(Failures)
     app.add_middleware(Headers)
+    _ready(app)
     return app
+
+
+def _ready(app: FastAPI) -> None:
+    """Have FastAPI work out its routes now, aside: else it does so at the first request, while everything else waits."""
+    nowhere = {"type": "http", "method": "GET", "path": "/-/nowhere", "root_path": "", "headers": []}
+    for route in app.router.routes:
+        route.matches(nowhere)
 
 
 def _by_https(config: WebConfig) -> bool:

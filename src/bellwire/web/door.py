@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import enum
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,10 +25,19 @@ class Role(enum.StrEnum):
     READER = "reader"  # look
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """What a login opened. ``id`` tells it from others in the log; ``name`` is what was given, and nobody has checked it."""
+
+    role: Role
+    id: str  # letters and digits
+    name: str = ""
+
+
 class Door:
     """Knows the tokens. With neither, everyone is an operator (the configuration allows that on loopback alone).
 
-    A cookie is ``role.expiry.mac``: it needs no memory, ends by itself, and dies with the token that opened it.
+    A cookie is ``role.expiry.id.name.mac``: it needs no memory, ends by itself, and dies with the token that opened it.
     """
 
     def __init__(self, token: SecretStr | None, read_token: SecretStr | None, wall: Callable[[], datetime]) -> None:
@@ -48,20 +59,29 @@ class Door:
         }
         return next((role for role, matched in matches.items() if matched), None)
 
-    def cookie(self, role: Role) -> str:
+    def cookie(self, session: Session) -> str:
         """Return a cookie that is good for `SESSION_SECONDS` from now."""
         expiry = int(self._wall().timestamp()) + SESSION_SECONDS
-        return f"{role}.{expiry}.{self._mac(role, expiry)}"
+        name = base64.urlsafe_b64encode(session.name.encode("utf-8", "replace")).decode().rstrip("=")
+        told = f"{session.role}.{expiry}.{session.id}.{name}"
+        return f"{told}.{self._mac(session.role, told)}"
 
-    def role_of_cookie(self, cookie: str) -> Role | None:
-        """Return the role that a cookie of ours gives, None if it is none or has ended."""
-        name, _, rest = cookie.partition(".")
-        expiry, _, mac = rest.partition(".")
-        if name not in self._secrets or not (expiry.isascii() and expiry.isdigit() and len(expiry) < 16):  # noqa: PLR2004 - digits
+    def session_of(self, cookie: str) -> Session | None:
+        """Return the session of a cookie of ours, None if it is none or has ended."""
+        told, _, mac = cookie.rpartition(".")
+        role, *rest = told.split(".")
+        if role not in self._secrets or not hmac.compare_digest(
+            mac.encode("utf-8", "replace"), self._mac(Role(role), told).encode()
+        ):
             return None
-        role = Role(name)
-        genuine = hmac.compare_digest(mac.encode("utf-8", "replace"), self._mac(role, int(expiry)).encode())
-        return role if genuine and self._wall().timestamp() < int(expiry) else None
+        expiry, session_id, name = rest  # we have made it ourselves
+        session = Session(role=Role(role), id=session_id, name=_decoded(name))
+        return session if self._wall().timestamp() < int(expiry) else None
 
-    def _mac(self, role: Role, expiry: int) -> str:
-        return hmac.new(self._secrets[role], f"bellwire session {role} {expiry}".encode(), hashlib.sha256).hexdigest()
+    def _mac(self, role: Role, told: str) -> str:
+        message = f"bellwire session {told}".encode("utf-8", "replace")
+        return hmac.new(self._secrets[role], message, hashlib.sha256).hexdigest()
+
+
+def _decoded(name: str) -> str:
+    return base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode("utf-8", "replace")

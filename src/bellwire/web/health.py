@@ -41,7 +41,8 @@ def health_router(view: View, metrics: Metrics, gauges: Gauges) -> APIRouter:
         if is_foreign(request.headers):
             return PlainTextResponse("Another site's page may not ask for this.\n", 403)
         try:
-            await view.reload(who_asks(request))
+            asker = who_asks(request)
+            await view.reload(asker.who, asker.how)
         except BellwireError as error:
             return PlainTextResponse(f"The configuration was not changed:\n{error}\n", 500)
         return PlainTextResponse("OK\n")

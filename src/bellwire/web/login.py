@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -9,14 +10,15 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from bellwire.web.door import SESSION_SECONDS
-from bellwire.web.visitors import COOKIE
+from bellwire.web.door import SESSION_SECONDS, Session
+from bellwire.web.visitors import COOKIE, as_name
 
 if TYPE_CHECKING:
     from bellwire.web.door import Door
     from bellwire.web.pages.desk import Desk
 
 _MAX_FORM = 8192  # bytes
+_LONGEST_NAME = 80  # characters: it goes into the cookie
 
 log = structlog.get_logger(__name__)
 
@@ -27,19 +29,22 @@ def login_router(desk: Desk, door: Door, *, secure: bool) -> APIRouter:
 
     @router.get("/login")
     async def form(request: Request) -> Response:
-        return desk.page("login.html", next=_local(request.query_params.get("next")), wrong=False)
+        return desk.page(
+            "login.html", request=request, next=_local(request.query_params.get("next")), name="", wrong=False
+        )
 
     @router.post("/login")
     async def login(request: Request) -> Response:
         fields = await _fields(request)
         role = door.role_of_token(fields.get("token", ""))
-        client = request.client.host if request.client else None
+        client, name = request.client.host if request.client else None, as_name(fields.get("name", ""))[:_LONGEST_NAME]
         if role is None:
             log.warning("login_refused", client=client)
-            return desk.page("login.html", 401, next=_local(fields.get("next")), wrong=True)
-        log.info("login", client=client, role=role.value)
+            return desk.page("login.html", 401, request=request, next=_local(fields.get("next")), name=name, wrong=True)
+        session = Session(role=role, id=secrets.token_hex(4), name=name)
+        log.info("login", client=client, role=role.value, session=session.id, name=name)
         answer = RedirectResponse(_local(fields.get("next")), 303)
-        cookie = door.cookie(role)
+        cookie = door.cookie(session)
         answer.set_cookie(COOKIE, cookie, SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,7 @@ def environment() -> Environment:
         "why_not": lambda reason: _WHY_NOT.get(reason, words(reason)),
         "web_link": web_link,
         "number": lambda value: f"{value:,}",
+        "value": lambda value: "nothing" if value is None else json.dumps(value, ensure_ascii=False),
     }
     # for blocks too, which are rendered without the page around them
     macros = made.get_template("parts.html").module
@@ -104,12 +106,13 @@ def environment() -> Environment:
 
 
 def moment(at: datetime | None, now: datetime) -> Markup | str:
-    """Return a time as people read it beside ``now``: the day only where it is another one."""
+    """Return a time as people read it beside ``now``: the day only where it is another one, and the year likewise."""
     if at is None:
         return NOTHING
-    at = at.astimezone(UTC)
-    near = at.date() == now.astimezone(UTC).date()
-    return _tag(at, f"{at:%H:%M:%S}" if near else f"{at.day} {at:%b %H:%M}")
+    at, today = at.astimezone(UTC), now.astimezone(UTC).date()
+    if at.date() == today:
+        return _tag(at, f"{at:%H:%M:%S}")
+    return _tag(at, f"{at.day} {at:%b %H:%M}" if at.year == today.year else f"{at.day} {at:%b %Y %H:%M}")
 
 
 def exact(at: datetime | None) -> Markup | str:

@@ -237,7 +237,10 @@ class AlertEvent(BaseModel):
 
     at: datetime
     kind: str
-    detail: object
+    detail: object = Field(
+        description="Of `changed`, what the vendor's item says now (`new`) that it did not say when it came (`old`): at most"
+        " 20 `fields` by `name`, values cut to 200 characters; `more` are not named."
+    )
 
 
 class Suppressor(BaseModel):

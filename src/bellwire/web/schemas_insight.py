@@ -106,7 +106,10 @@ class Action(BaseModel):
     """Something that someone did."""
 
     at: datetime
-    who: str
+    who: str = Field(description="The name that they gave; it is not checked.")
+    how: str | None = Field(
+        description="How they came in, and from where, as Bellwire saw it; null where it was not kept."
+    )
     what: str
     detail: dict[str, Any]
 

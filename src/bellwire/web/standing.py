@@ -25,11 +25,16 @@ def folded(accounts: Sequence[Answer]) -> Answer:
 
     ``states`` says how many there are of each.
     """
-    states = Counter("paused" if account["paused"] else account["state"].value for account in accounts)
+    # of a thousand there are but a few kinds, so that each is judged once
+    kinds = Counter([(account["paused"], account["state"]) for account in accounts])
+    states: Counter[str] = Counter()
+    for (paused, state), number in kinds.items():
+        states["paused" if paused else state.value] += number
     counted = {"states": dict(states.most_common()), "number": len(accounts)}
     if len(accounts) <= FEW:
         return {"shown": list(accounts), "well": 0, "more": 0} | counted
-    unwell = [account for account in accounts if not is_well(account)]
+    ill = {kind for kind in kinds if not (kind[0] or tone(kind[1]) == "good")}
+    unwell = [each for each in accounts if (each["paused"], each["state"]) in ill] if ill else []
     return {
         "shown": unwell[:_WORST],
         "well": len(accounts) - len(unwell),

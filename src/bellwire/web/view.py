@@ -38,8 +38,8 @@ class SilenceView(Protocol):
         """Write it, and return its id."""
         ...
 
-    async def expire(self, silence_id: str, who: str) -> Expiry:
-        """End it now."""
+    async def expire(self, silence_id: str, who: str, how: str = "") -> Expiry:
+        """End it now, for ``who``, who came in ``how``."""
         ...
 
 
@@ -153,8 +153,11 @@ class View(Protocol):
         """
         ...
 
-    async def readiness(self) -> list[str]:
-        """Return why Bellwire is not ready, a sentence each; empty if it is."""
+    async def readiness(self, seen: Answer | None = None) -> list[str]:
+        """Return why Bellwire is not ready, a sentence each; empty if it is.
+
+        ``seen`` is an `overview` of just now: its accounts are not looked at again then, which costs most of it.
+        """
         ...
 
     async def replay(self, order: LetterOrder) -> Answer:
@@ -165,6 +168,9 @@ class View(Protocol):
         """Give up what the order names. Returns the same."""
         ...
 
-    async def reload(self, who: str) -> None:
-        """Change to the configuration as it is now, all or nothing. Raises `ConfigError`: then nothing has changed."""
+    async def reload(self, who: str, how: str = "") -> None:
+        """Change to the configuration as it is now, all or nothing. Raises `ConfigError`: then nothing has changed.
+
+        ``who`` asks for it, who came in ``how``.
+        """
         ...

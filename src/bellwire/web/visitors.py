@@ -1,7 +1,12 @@
-"""Asks every visitor for a token, wherever one is set."""
+"""Asks every visitor for a token, wherever one is set, and knows whom it let in.
+
+Whoever changes something is kept by two things that are never mixed: the name that they give, which nobody has checked, and
+how they came in, which is what we have seen ourselves.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,14 +22,39 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from bellwire.web.door import Door
+    from bellwire.web.door import Door, Session
 
 COOKIE = "bellwire"
-ROLE = "bellwire.role"  # in the scope of a request
+ACTOR = "x-bellwire-actor"
+"""The header in which a program may say for whom it asks."""
+
+LONGEST_NAME = 200  # characters
+
+_VISITOR = "bellwire.visitor"  # in the scope of a request
 
 _OPEN_PATHS = frozenset({"/-/healthy", "/-/ready", "/login", PATH})
 _OPEN_FOLDER = "/static/"
 _LOOKING = frozenset({"GET", "HEAD"})
+_TOKENS = {Role.OPERATOR: "token", Role.READER: "read token"}
+
+_NOBODY_ASKED = "no token asked for"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visitor:
+    """Someone who was let in: ``how`` says by what, ``session`` is that of a browser that logged in."""
+
+    role: Role
+    how: str
+    session: Session | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asker:
+    """Who asks for a change: the name that they give, and how they came in."""
+
+    who: str
+    how: str
 
 
 class Visitors:
@@ -40,33 +70,53 @@ class Visitors:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        role = Role.OPERATOR if self._door.open else self._role(headers)
-        if role is None:
+        visitor = Visitor(role=Role.OPERATOR, how=_NOBODY_ASKED) if self._door.open else self._visitor(headers)
+        if visitor is None:
             await _ask_for_token(scope, headers)(scope, receive, send)
-        elif role is Role.READER and scope["method"] not in _LOOKING and scope["path"] != "/logout":
+        elif visitor.role is Role.READER and scope["method"] not in _LOOKING and scope["path"] != "/logout":
             await problem(403, "this token may only look")(scope, receive, send)
         else:
-            await self._app({**scope, ROLE: role}, receive, send)
+            await self._app({**scope, _VISITOR: visitor}, receive, send)
 
-    def _role(self, headers: Headers) -> Role | None:
+    def _visitor(self, headers: Headers) -> Visitor | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return self._door.role_of_token(token.strip())
-        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        return self._door.role_of_cookie(cookie)
+            role = self._door.role_of_token(token.strip())
+            return Visitor(role=role, how=_TOKENS[role]) if role else None
+        session = self._door.session_of(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
+        return Visitor(role=session.role, how=f"page session {session.id}", session=session) if session else None
 
 
 def role_of(request: Request) -> Role:
     """Return what whoever sent this may do."""
-    role: Role = request.scope.get(ROLE, Role.READER)
-    return role
+    visitor: Visitor | None = request.scope.get(_VISITOR)
+    return visitor.role if visitor else Role.READER
 
 
-def who_asks(request: Request) -> str:
-    """Return who this is, as it is kept with what people do: how they came, and from where."""
-    by_program = request.url.path.startswith(("/api/", "/-/"))
+def session_of(request: Request) -> Session | None:
+    """Return the session in which a browser sent this; None if it is none's."""
+    visitor: Visitor | None = request.scope.get(_VISITOR)
+    return visitor.session if visitor else None
+
+
+def who_asks(request: Request, said: str = "") -> Asker:
+    """Return who this is, as it is kept with what people do. ``said`` is the name that stands in what was sent."""
+    visitor: Visitor | None = request.scope.get(_VISITOR)
+    how = visitor.how if visitor else _NOBODY_ASKED
     client = request.client.host if request.client else "elsewhere"
-    return f"{'a program' if by_program else 'the page'}, from {client}"
+    name = said or _header_name(request) or (visitor.session.name if visitor and visitor.session else "")
+    by_program = request.url.path.startswith(("/api/", "/-/"))
+    return Asker(who=as_name(name) or ("a program" if by_program else "someone"), how=f"{how}, from {client}")
+
+
+def as_name(text: str) -> str:
+    """Return the name that someone gave, in one line and not too long."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:LONGEST_NAME]
+
+
+def _header_name(request: Request) -> str:
+    # headers come as Latin-1, whatever was meant
+    return request.headers.get(ACTOR, "").encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _is_open(path: str) -> bool:

@@ -46,6 +46,7 @@ def add(router: APIRouter, desk: Desk, view: View) -> None:
 
     @router.post("/configuration/reload", dependencies=[Depends(from_here)])
     async def reload(request: Request) -> Response:
+        asker = who_asks(request)
         with contextlib.suppress(ConfigError):  # the page says what was wrong with it
-            await view.reload(who_asks(request))
+            await view.reload(asker.who, asker.how)
         return RedirectResponse("/configuration", 303)

@@ -15,7 +15,7 @@ from bellwire.records import LetterOrder
 from bellwire.web import forms
 from bellwire.web.foreign import from_here
 from bellwire.web.pages.desk import link, may_act
-from bellwire.web.visitors import who_asks
+from bellwire.web.visitors import Asker, who_asks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -96,14 +96,16 @@ def _serve(router: APIRouter, desk: Desk, action: str, do: Do) -> None:
         return RedirectResponse(link("/deliveries", **told), 303)
 
 
-def _order(asked: dict[str, list[str]], who: str, *, dry: bool) -> LetterOrder:
+def _order(asked: dict[str, list[str]], asker: Asker, *, dry: bool) -> LetterOrder:
     """Return what someone means. Raises `Misunderstood`."""
     named = [each for each in asked.get("delivery", []) if each][:_NAMED]
     if not named and forms.one(asked, "dead") != "1":
         message = "choose at least one delivery"
         raise forms.Misunderstood(message)
     if named:
-        return LetterOrder(deliveries=tuple(named), to=forms.one(asked, "to") or None, who=who, dry=dry)
+        return LetterOrder(
+            deliveries=tuple(named), to=forms.one(asked, "to") or None, who=asker.who, how=asker.how, dry=dry
+        )
     since = forms.one(asked, "since")
     try:
         seconds = parse_duration(since).total_seconds() if since else None
@@ -117,7 +119,8 @@ def _order(asked: dict[str, list[str]], who: str, *, dry: bool) -> LetterOrder:
         after=after,
         until=until or None,
         to=forms.one(asked, "to") or None,
-        who=who,
+        who=asker.who,
+        how=asker.how,
         dry=dry,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from bellwire.web.door import Role
 from bellwire.web.live import Live, Part
 from bellwire.web.present import environment
-from bellwire.web.visitors import role_of
+from bellwire.web.visitors import role_of, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Look: TypeAlias = Callable[[Request], Awaitable[Values]]
 
 _PART = "part_"
+_STARTED = 5.0  # seconds after which there is time for what nobody has asked for yet
 
 
 class Desk:
@@ -37,11 +39,17 @@ class Desk:
         self._rendered: dict[tuple[str, str, bool], Part] = {}
         self.live = Live()
 
+    async def warm(self) -> None:
+        """Compile all templates once the start is over, so that the first who looks need not wait for it."""
+        await asyncio.sleep(_STARTED)
+        for name in self._environment.list_templates():
+            await asyncio.to_thread(self._environment.get_template, name)
+
     def page(self, template: str, status: int = 200, *, request: Request | None = None, **values: Any) -> Response:
         """Answer with a whole page."""
-        known = {"here": "", "may_act": False, "live_url": None, "parts": {}}
+        known = {"here": "", "may_act": False, "live_url": None, "parts": {}, "session": None}
         if request is not None:
-            known |= {"here": request.url.path, "may_act": may_act(request)}
+            known |= {"here": request.url.path, "may_act": may_act(request), "session": session_of(request)}
         return HTMLResponse(self._environment.get_template(template).render(known | values), status)
 
     def serve(self, router: APIRouter, path: str, template: str, look: Look) -> None:

@@ -15,7 +15,7 @@ from bellwire.web import forms
 from bellwire.web.api_silences import MAX_LENGTH
 from bellwire.web.foreign import from_here
 from bellwire.web.pages.desk import link, may_act
-from bellwire.web.visitors import who_asks
+from bellwire.web.visitors import Asker, session_of, who_asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bellwire.web.view import Answer, View
 
 _FIELDS = ("matchers", "duration", "start", "author", "comment")
-_LONGEST = {"author": 200, "comment": 2000}
+_LONGEST_COMMENT = 2000  # characters
 _SHOWN = 50  # alerts that a preview names
 _ENDED = 20  # silences that have ended, in the list
 
@@ -44,12 +44,13 @@ def _list(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime
     async def listed(request: Request) -> Values:
         every = await view.silences.every()
         standing = [each for each in every if each["state"] != "expired"]
-        query = request.query_params
+        query, session = request.query_params, session_of(request)
+        known = {"duration": "2h", "author": session.name if session else ""}
         return {
             "now": wall(),
             "standing": sorted(standing, key=lambda each: each["ends_at"]),
             "ended": [each for each in every if each["state"] == "expired"][:_ENDED],
-            "form": {name: query.get(name, "") for name in _FIELDS} | {"duration": query.get("duration", "2h")},
+            "form": {name: query.get(name, known.get(name, "")) for name in _FIELDS},
             "problem": None,
             "done": query.get("done"),
         }
@@ -81,7 +82,7 @@ def _new(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]
     async def add_one(request: Request) -> Response:
         asked = await forms.fields(request)
         try:
-            new = _silence(asked, wall(), who_asks(request))
+            new = _silence(asked, wall(), who_asks(request, forms.one(asked, "author")))
         except forms.Misunderstood:
             return await _asked(request, asked)
         await view.silences.add(new)
@@ -92,7 +93,7 @@ def _new(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]
         form = {name: forms.one(asked, name) for name in _FIELDS}
         problem, met, silence = None, [], None
         try:
-            silence = _silence(asked, wall(), who_asks(request))
+            silence = _silence(asked, wall(), who_asks(request, form["author"]))
             met = await view.silences.preview(forms.matchers([form["matchers"]]))
         except forms.Misunderstood as misunderstood:
             problem = misunderstood.told()
@@ -112,7 +113,8 @@ def _end(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]
 
     @router.post("/silences/{silence_id}/expire", dependencies=[Depends(from_here)])
     async def expire(request: Request, silence_id: str) -> Response:
-        outcome = await view.silences.expire(silence_id[:26], who_asks(request))
+        asker = who_asks(request)
+        outcome = await view.silences.expire(silence_id[:26], asker.who, asker.how)
         if outcome is Expiry.UNKNOWN:
             return desk.page("expire.html", 404, request=request, silence=None, now=wall())
         return RedirectResponse(link("/silences", done=outcome.value), 303)
@@ -122,7 +124,7 @@ async def _named(view: View, silence_id: str) -> Answer | None:
     return next((each for each in await view.silences.every() if each["id"] == silence_id), None)
 
 
-def _silence(asked: Mapping[str, Sequence[str]], now: datetime, who: str) -> NewSilence:
+def _silence(asked: Mapping[str, Sequence[str]], now: datetime, asker: Asker) -> NewSilence:
     """Return the silence that someone wants. Raises `Misunderstood`."""
     matchers = forms.matchers([forms.one(asked, "matchers")])
     if not matchers:
@@ -133,16 +135,17 @@ def _silence(asked: Mapping[str, Sequence[str]], now: datetime, who: str) -> New
     if ends_at <= now:
         message = "it would have ended already"
         raise forms.Misunderstood(message)
-    said = {name: forms.one(asked, name)[:most] for name, most in _LONGEST.items()}
-    if not said["comment"]:
+    comment = forms.one(asked, "comment")[:_LONGEST_COMMENT]
+    if not comment:
         message = "say why, in a few words: whoever finds it in force will want to know"
         raise forms.Misunderstood(message)
     return NewSilence(
         matchers=tuple(str(one) for one in matchers),
         starts_at=starts_at,
         ends_at=ends_at,
-        author=said["author"] or who,
-        comment=said["comment"],
+        author=asker.who,
+        how=asker.how,
+        comment=comment,
     )
 
 
