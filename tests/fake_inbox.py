@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from bellwire.apis.gate import Gate
@@ -75,6 +75,9 @@ class FakeInbox:
 
     async def ready(self) -> None:
         await self._gate.open()
+
+    def listing(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def page(self, cursor: str | None = None) -> Page:
         await self._call("page")

@@ -128,7 +128,8 @@ class Dispatch:
                     await self._clock.sleep(next(pauses, _PAUSES_AFTER_ERROR[-1]))
                 else:
                     pauses = iter(_PAUSES_AFTER_ERROR)
-            await self._give_back(self._ready)
+            with suppress(LedgerError):  # once more at the end: the sends must not suffer for it
+                await self._give_back(self._ready)
             if self._sends:
                 await asyncio.wait(self._sends)
             while self._writing is not None:
@@ -177,8 +178,8 @@ class Dispatch:
         free = self._lane.width - len(self._sends)
         if not free:
             return None
-        going, self._ready = self._ready[:free], self._ready[free:]
-        limit = free - len(going) + self._lane.ahead - len(self._ready)
+        going, standing = self._ready[:free], self._ready[free:]
+        limit = free - len(going) + self._lane.ahead - len(standing)
         starts = [each.claim.start(each.body or b"") for each in going]
         ours, claims = await self._ledger.advance(self._lane.policy, starts, limit)
         for each, is_ours in zip(going, ours, strict=True):
@@ -188,9 +189,11 @@ class Dispatch:
                 task.add_done_callback(self._sent)
         if self._guard is None and self._sends:
             self._watch()
-        self._ready += [
-            _Ready(claim=claim, body=self._body(claim), taken_at=self._turned_at) for claim in claims.claims
-        ]
+        if not all(ours):
+            self._work.set()  # whatever took them from us, nobody else may look after them
+        taken = [(claim, self._body(claim)) for claim in claims.claims]
+        now = self._clock.now()  # a slow commit, or slow templates, must not make them stale before they stand here
+        self._ready = standing + [_Ready(claim=claim, body=body, taken_at=now) for claim, body in taken]
         return claims
 
     async def _give_back(self, ready: list[_Ready]) -> None:

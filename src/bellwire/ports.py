@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime
 
     from bellwire.model import (
@@ -92,6 +92,10 @@ class Inbox(Protocol):
 
     async def page(self, cursor: str | None = None) -> Page:
         """Fetch a page of unread notifications: the first, or the one that ``cursor`` from an earlier page names."""
+        ...
+
+    def listing(self) -> AbstractContextManager[None]:
+        """Say that the list is read from page to page while this is entered: read marks wait meanwhile, for some seconds."""
         ...
 
     async def unread_count(self) -> int | None:

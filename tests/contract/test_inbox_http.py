@@ -25,12 +25,14 @@ from bellwire.config.schema import AccountConfig
 from bellwire.errors import RateLimitedError, RejectedError, SourceError, StreamRefusedError, UnauthorizedError
 from bellwire.http import HttpPool
 from bellwire.model import Discard, MarkOutcome
+from fakes import FakeClock
 from vendor_server import VendorServer, body, serving, status, vl_item
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from bellwire.ports import Clock
     from vendor_server import Answer
 
     Open = Callable[..., HttpInbox]
@@ -50,9 +52,9 @@ async def server() -> AsyncIterator[VendorServer]:
 async def open_inbox(server: VendorServer) -> AsyncIterator[Open]:
     pool = HttpPool()
 
-    def make(**keys: Any) -> HttpInbox:
+    def make(clock: Clock | None = None, **keys: Any) -> HttpInbox:
         account = AccountConfig.model_validate({"name": "a", "api": "visual_layer", "base_url": server.url, **keys})
-        return HttpInbox(VisualLayer(account), account, pool, SystemClock())
+        return HttpInbox(VisualLayer(account), account, pool, clock or SystemClock())
 
     yield make
     await pool.close()
@@ -95,6 +97,25 @@ async def test_each_request_bears_a_token_and_no_content_type_without_a_body(
     assert request.headers["Authorization"].startswith("Bearer ey")
     assert "Content-Type" not in request.headers
     assert server.bodies == [b""]
+
+
+async def test_marks_wait_while_the_list_is_read_from_page_to_page_but_not_for_ever(
+    server: VendorServer, open_inbox: Open
+) -> None:
+    clock = FakeClock()
+    inbox = open_inbox(clock)
+    server.emit(vl_item("a"), vl_item("b"))
+    with inbox.listing():
+        marking = asyncio.create_task(inbox.mark_read(["a"]))
+        await inbox.page()
+        assert not marking.done()
+    assert [result.outcome for result in await marking] == [MarkOutcome.CONFIRMED]
+    with inbox.listing():
+        marking = asyncio.create_task(inbox.mark_read(["b"]))
+        await clock.advance(9.9)
+        assert len(server.requests) == 2
+        await clock.advance(0.2)
+        assert [result.outcome for result in await marking] == [MarkOutcome.CONFIRMED]
 
 
 async def test_the_stream_says_what_it_wants(server: VendorServer, open_inbox: Open) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -21,7 +22,7 @@ from bellwire.errors import RejectedError, StreamRefusedError, UnauthorizedError
 from bellwire.wire import address_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import aiohttp
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bellwire.ports import Clock
     from bellwire.wire import Wire
 
+_MARKS_WAIT = 10.0  # seconds at most, for a list that is being read
 _PACKED = {"Accept-Encoding": "gzip, deflate"}
 _PLACE_UNKNOWN = frozenset({"http_400", "http_410", "http_412", "http_422"})  # may mean the id to resume from
 
@@ -52,6 +54,7 @@ class HttpInbox:
         "_http",
         "_ration",
         "_refused",
+        "_rests",
         "_short_way",
         "_stall_timeout",
         "_timeout",
@@ -75,6 +78,7 @@ class HttpInbox:
         self._gate = Gate(clock, shared.pause_of(account))
         self._ration = shared.of(account, dialect.POLLS_PER_MINUTE)
         self._refused: Callable[[], None] = self._gate.admitted  # nobody, yet
+        self._rests: asyncio.Event | None = None  # set once the list is not read any more; None: it is not
         self.unread: int | None = None
         """How many the vendor last said are unread; None if it never did."""
         self._timeout = account.http_config.timeout.total_seconds()
@@ -106,6 +110,16 @@ class HttpInbox:
             return None
         self.unread = self._dialect.read_count(read_json(call, await self._ask(call, self._ration)))
         return self.unread
+
+    @contextmanager
+    def listing(self) -> Iterator[None]:
+        """Let read marks wait while this is entered, for a while: they would move the rows from page to page."""
+        self._rests = rests = asyncio.Event()
+        try:
+            yield
+        finally:
+            self._rests = None
+            rests.set()
 
     async def listable(self) -> int | None:
         """Ask for the number of unread notifications, if it counts what the list names."""
@@ -139,6 +153,8 @@ class HttpInbox:
 
     async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
         """Mark these as read, several calls at a time; after a refusal of the account the rest is left for later."""
+        if self._rests is not None:
+            await self._clock.wait(self._rests, _MARKS_WAIT)
         results = await Marking(self._dialect, self._ask, self.page).run(upstream_ids)
         if self._gate.refuses:
             self._refused()

@@ -11,7 +11,7 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, and_, bindparam, func, select
+from sqlalchemy import Integer, and_, bindparam, case, func, literal, or_, select
 
 from bellwire.ledger.alerts import alerts_of
 from bellwire.ledger.breaking import CHANNEL
@@ -115,8 +115,10 @@ def unclaim(tx: Transaction, batches: Sequence[Sequence[str]]) -> list[None]:
 
 
 def release(tx: Transaction, ids: Sequence[str]) -> None:
-    """Give back claims, whoever has them."""
-    free = {"state": DeliveryState.PENDING, "owner": None, "lease_until": None, "due_at": tx.now}
+    """Give back claims, whoever has them. They keep their turn, but those in doubt."""
+    gone = deliveries.c.doubtful, deliveries.c.due_at > tx.now
+    due_at = case((or_(*gone), literal(tx.now, Instant)), else_=deliveries.c.due_at)
+    free = {"state": DeliveryState.PENDING, "owner": None, "lease_until": None, "due_at": due_at}
     for some in in_chunks(ids):
         tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(free))
     tx.move("deliveries", DeliveryState.SENDING, DeliveryState.PENDING, len(ids))

@@ -142,10 +142,11 @@ class Lister:
             site.report.signal(SourceSignal.POLL_FAILED)
 
     async def _sweep(self, take: Take, *, to_end: bool, since: datetime | None = None) -> Swept:
-        if self._absences is not None:
-            swept = await self._absences.sweep(take, to_end=to_end, since=since)
-        else:
-            swept = await sweep(self._site.inbox, take, to_end=to_end, since=since)
+        with self._site.inbox.listing():
+            if self._absences is not None:
+                swept = await self._absences.sweep(take, to_end=to_end, since=since)
+            else:
+                swept = await sweep(self._site.inbox, take, to_end=to_end, since=since)
         await self._hidden.compare(swept)
         return swept
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_PASSES = 5
 _KNOWN_PAGES = 2  # one that is wholly known, and one more
 _NEAR = 3  # pages that may overlap
-_MOST_BACKS = 20  # of a pass, that brought nothing new: it must end, whatever the totals say
+_MOST_BACKS = 5  # that brought nothing new, and one for every four pages: a pass must end, whatever the totals say
 _MOST_PAGES = 10_000  # of a pass: a vendor whose list has no end must not hold the source for ever
 
 
@@ -52,8 +52,10 @@ async def sweep(inbox: Inbox, take: Take, *, to_end: bool, since: datetime | Non
     be missing still.
     """
     new = pages = 0
+    whole = to_end
     for _ in range(MOST_PASSES):
-        one = await _one_pass(inbox, take, to_end=to_end, since=since)
+        one = await _one_pass(inbox, take, to_end=whole, since=since)
+        whole = to_end or not one.finished  # what was skipped may be behind any number of known pages
         new += one.new
         pages = max(pages, one.pages)
         if one.pages == 1 or (one.finished and not one.new):
@@ -98,6 +100,7 @@ class _Place:
     still: bool = True
     furthest: int = 0
     total: int | None = None
+    pages: int = 0
     backs: int = 0  # that brought nothing new
     went_back: bool = False
 
@@ -111,11 +114,12 @@ class _Place:
         fallen = 0 if self.total is None or page.total is None else max(0, self.total - page.total)
         skipped = max(0, fallen - self.overlap)
         self.total = page.total
+        self.pages += 1
         self.backs += self.went_back and not new
         start, following = self._start() if page.by_offset else 0, page.next_cursor
         if page.by_offset:
             self.furthest = max(self.furthest, start + len(page.items))
-        self.went_back = bool(skipped) and page.by_offset and self.backs < _MOST_BACKS
+        self.went_back = bool(skipped) and page.by_offset and self.backs < _MOST_BACKS + self.pages // 4
         if self.went_back:
             self.cursor, self.overlap = str(max(0, start - skipped - fallen)), fallen
             return
