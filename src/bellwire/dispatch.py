@@ -159,7 +159,8 @@ class Dispatch:
         self._turned_at = self._clock.now()
         while self._faults and self._writing is not None:
             await asyncio.wait({self._writing})  # what the other side said holds for what comes next
-        await self._give_back([each for each in self._ready if self._is_stale(each)])
+        stale = [each for each in self._ready if (self._turned_at - each.taken_at).total_seconds() >= _STANDS]
+        await self._give_back(stale)
         claims = await self._advance()
         if self._ready and len(self._sends) < self._lane.width:
             await self._make_room()
@@ -175,8 +176,7 @@ class Dispatch:
 
         Returns what was taken, None if there is no place.
         """
-        free = self._lane.width - len(self._sends)
-        if not free:
+        if not (free := self._lane.width - len(self._sends)):
             return None
         going, standing = self._ready[:free], self._ready[free:]
         limit = free - len(going) + self._lane.ahead - len(standing)
@@ -200,9 +200,6 @@ class Dispatch:
         if ready:
             await self._ledger.unclaim([each.claim.message.delivery_id for each in ready])
             self._ready = [each for each in self._ready if each not in ready]
-
-    def _is_stale(self, ready: _Ready) -> bool:
-        return (self._turned_at - ready.taken_at).total_seconds() >= _STANDS
 
     async def _make_room(self) -> None:
         """Wait a little for more sends to end, while most places are taken: a commit costs much, for one as for many."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bellwire.cli.notify import ServiceManager
     from bellwire.config.schema import Config
 
+_COLLECT_AFTER = 5_000  # more objects than before: a burst makes many that are soon gone by themselves
+
 log = structlog.get_logger(__name__)
 
 
@@ -137,6 +139,7 @@ async def _reload(app: App, manager: ServiceManager, asked: asyncio.Event) -> No
 def _started(app: App, manager: ServiceManager) -> None:
     # What is here now stays for good. Looking through it again and again would hold up alerts for a tenth of a second.
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 10, 10)
     gc.enable()
     manager.ready(_status(app))
 

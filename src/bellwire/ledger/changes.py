@@ -14,7 +14,7 @@ import orjson
 import structlog
 from sqlalchemy import and_, bindparam, func, select
 
-from bellwire.ledger.differences import differences, told
+from bellwire.ledger.differences import adds, differences, told
 from bellwire.ledger.payloads import dump_payload
 from bellwire.ledger.prepared import KEYS, Prepared
 from bellwire.ledger.tables import accounts, alert_contents, alert_events, alerts
@@ -151,7 +151,7 @@ def changes_of(connection: Connection, look: Look) -> list[Change]:
     values = {"name": look.account.name, "base_url": look.account.base_url}
     rows = _KEPT.all(connection, values, keys=list(look.items))
     events = _NOTED.all(connection, keys=[row.id for row in rows])
-    noted = {event.alert_id: event.detail["digest"] for event in events}
+    noted = {event.alert_id: event.detail for event in events}
     found = []
     for row in rows:
         now = look.items[row.upstream_id]
@@ -160,7 +160,7 @@ def changes_of(connection: Connection, look: Look) -> list[Change]:
             common = look.streamed is not (row.via is Via.STREAM)
             kept_item, item = orjson.loads(row.payload), orjson.loads(now)
             detail = told(differences(kept_item, item, look.besides, common=common))
-            if detail["digest"] != noted.get(row.id, ""):
+            if adds(detail, noted.get(row.id), item if common else None):
                 found.append(Change(row.id, detail))
     return found
 

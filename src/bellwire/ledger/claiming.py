@@ -290,9 +290,7 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], chan
     members |= sent_before(tx, [row for row in rows if row.id not in bodies and row.id not in members])
     parts = _parts(tx, [row.id for row in rows if row.group_key])
     repeats = tally(tx, [row.id for row in rows if row.id not in bodies])
-    left = (
-        left_with_groups(tx, rows) if remote else {}
-    )  # who leaves nothing with the channel leaves nothing with groups
+    left = left_with_groups(tx, rows) if remote else {}  # without it nothing is left with groups either
     return tuple(
         Claim(
             message=Message(

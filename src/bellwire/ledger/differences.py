@@ -52,6 +52,28 @@ def told(found: Sequence[Difference]) -> dict[str, Json]:
     }
 
 
+def adds(event: dict[str, Json], before: dict[str, Json] | None, item: Json | None = None) -> bool:
+    """Return whether an event tells more than the one before it, both made by `told`.
+
+    With ``item``, whose differences were told of what it has alone: what it does not have may be as it was told before.
+    """
+    if before is None or item is None:
+        return bool(event["digest"] != (before["digest"] if before else ""))
+    seen = [field for field in before["fields"] if _has(item, field["name"].split("."))]
+    return bool(event["digest"] != before["digest"] and event["fields"] != seen)
+
+
+def _has(item: Json, path: Sequence[str]) -> bool:
+    for name in path:
+        if isinstance(item, dict) and name in item:
+            item = item[name]
+        elif isinstance(item, list) and name.isdecimal() and int(name) < len(item):
+            item = item[int(name)]
+        else:
+            return False
+    return True
+
+
 def _without(item: Json, besides: Collection[str]) -> Json:
     return {key: each for key, each in item.items() if key not in besides} if isinstance(item, dict) else item
 

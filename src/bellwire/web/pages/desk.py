@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     Look: TypeAlias = Callable[[Request], Awaitable[Values]]
 
 _PART = "part_"
-_STARTED = 5.0  # seconds after which there is time for what nobody has asked for yet
+_STARTED = 60.0  # seconds after which there is time for what nobody has asked for yet
+_BETWEEN = 1.0  # seconds: a template takes some 30 ms of what alerts may need
 
 
 class Desk:
@@ -44,6 +45,7 @@ class Desk:
         await asyncio.sleep(_STARTED)
         for name in self._environment.list_templates():
             await asyncio.to_thread(self._environment.get_template, name)
+            await asyncio.sleep(_BETWEEN)
 
     def page(self, template: str, status: int = 200, *, request: Request | None = None, **values: Any) -> Response:
         """Answer with a whole page."""
