@@ -5,9 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-import jwt
-from jwt.warnings import InsecureKeyLengthWarning
-
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -21,6 +18,9 @@ def bearer(token: str) -> dict[str, str]:
 
 def minted(api_key: str, api_secret: str, wall: datetime) -> str:
     """Return a token of Visual Layer's form, good for ten minutes from ``wall``."""
+    import jwt  # noqa: PLC0415 - it brings a library of 8 MB: only for those who have no token of their own
+    from jwt.warnings import InsecureKeyLengthWarning  # noqa: PLC0415
+
     key, issued = api_key.strip(), int(wall.timestamp())
     claims = {"sub": key, "iat": issued, "exp": issued + _LIFE, "iss": "sdk"}
     with warnings.catch_warnings():

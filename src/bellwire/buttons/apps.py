@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bellwire.buttons.desk import Desk
 from bellwire.channels import settings_of
-from bellwire.channels.slack_socket import SocketMode
 from bellwire.config.schema import SlackConfig
 
 if TYPE_CHECKING:
@@ -16,6 +14,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from bellwire.buttons.desk import Desk
+    from bellwire.channels.slack_socket import SocketMode
     from bellwire.config.schema import Config, HttpConfig
     from bellwire.http import HttpPool
     from bellwire.ledger.ledger import Ledger
@@ -71,6 +71,10 @@ class SlackApps:
         ]
 
     def _begin(self, settings: SlackConfig) -> _App:
+        # Loaded with Slack's library, and so only for those who have an app.
+        from bellwire.buttons.desk import Desk  # noqa: PLC0415
+        from bellwire.channels.slack_socket import SocketMode  # noqa: PLC0415
+
         means = self._means
         desk = Desk(self._ledger, self._pool)
         socket = SocketMode(settings, self._pool, means.clock, means.chance, desk.take)

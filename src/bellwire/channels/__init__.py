@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from email.utils import parseaddr
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
 
-from bellwire.channels import apprise, email, slack, webhook
 from bellwire.channels.wording import Wording
 from bellwire.model import ChannelKey
 from bellwire.templating.stationery import NOTHING
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from bellwire.ports import Channel
     from bellwire.templating.stationery import Stationery
 
+    Build = Callable[[Any, HttpPool, Wording], Channel]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChannelKind:
     """How channels of one kind are made from a receiver: their names with their settings, and each from its own."""
 
     named: Callable[[ReceiverConfig], Iterator[tuple[str, ChannelConfig]]]
-    build: Callable[[Any, HttpPool, Wording], Channel]
+    build: Build
 
 
 def _slacks(receiver: ReceiverConfig) -> Iterator[tuple[str, SlackConfig]]:
@@ -56,11 +58,21 @@ def _emails(receiver: ReceiverConfig) -> Iterator[tuple[str, EmailConfig]]:
             yield name, settings.model_copy(update={"to": [recipient]})
 
 
+def _builder(kind: str) -> Build:
+    """Return what makes channels of a kind. Its module, with the libraries that it needs, is loaded for the first one."""
+
+    def build(settings: Any, pool: HttpPool, words: Wording) -> Channel:
+        module = import_module(f"bellwire.channels.{kind}")
+        return cast("Channel", module.build(settings, pool, words))
+
+    return build
+
+
 CHANNELS: dict[str, ChannelKind] = {
-    "slack": ChannelKind(named=_slacks, build=slack.build),
-    "email": ChannelKind(named=_emails, build=email.build),
-    "webhook": ChannelKind(named=_webhooks, build=webhook.build),
-    "apprise": ChannelKind(named=_apprises, build=apprise.build),
+    "slack": ChannelKind(named=_slacks, build=_builder("slack")),
+    "email": ChannelKind(named=_emails, build=_builder("email")),
+    "webhook": ChannelKind(named=_webhooks, build=_builder("webhook")),
+    "apprise": ChannelKind(named=_apprises, build=_builder("apprise")),
 }
 
 
@@ -75,10 +87,15 @@ def settings_of(receiver: ReceiverConfig) -> dict[ChannelKey, ChannelConfig]:
 
 def complaints_of(built: Mapping[ChannelKey, Channel]) -> list[str]:
     """Return a sentence about each channel that works, but not as well as it could."""
+    slacks = {key: channel for key, channel in built.items() if key.kind == "slack"}
+    if not slacks:
+        return []
+    from bellwire.channels.slack import SlackWebApi  # noqa: PLC0415 - loaded with the channel
+
     return [
         f"{key} {channel.lookup.blind}"
-        for key, channel in built.items()
-        if isinstance(channel, slack.SlackWebApi) and channel.lookup.blind
+        for key, channel in slacks.items()
+        if isinstance(channel, SlackWebApi) and channel.lookup.blind
     ]
 
 
