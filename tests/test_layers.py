@@ -33,7 +33,7 @@ SHARED = VOCABULARY | {
     "listening",
     "routing",
 }
-SHARED |= {"templating", "errands", "outcomes"}
+SHARED |= {"templating", "errands", "outcomes", "rendering"}
 ADAPTERS = {"apis", "sources", "channels", "ledger", "web"}
 ARROWS = {"intake", "dispatch", "acknowledge", "retention", "auditor", "crosscheck", "standby", "timekeeping"}
 BELOW_APP = SHARED | {"config"} | ADAPTERS | ARROWS

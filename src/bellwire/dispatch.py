@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,7 +17,8 @@ import structlog
 from bellwire.errands import Errands
 from bellwire.errors import DeliveryError, LedgerError, Verdict
 from bellwire.model import Envelope
-from bellwire.outcomes import failure_outcome, no_answer, plain_form, success_outcome, why_plain
+from bellwire.outcomes import failure_outcome, no_answer, success_outcome
+from bellwire.rendering import Renderer
 
 if TYPE_CHECKING:
     import random
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bellwire.metrics import Metrics
-    from bellwire.model import ChannelKey, Message
+    from bellwire.model import ChannelKey
     from bellwire.ports import Channel, Clock, DispatchLedger
     from bellwire.records import ChannelPolicy, Claim, Claims, Outcome, Settled
 
@@ -33,6 +35,7 @@ _PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again
 _TO_GIVE_BACK = 0.5  # seconds
 _LINGER = 0.005  # seconds to wait for more free places
 _STANDS = 1.0  # seconds that a claim may wait for a place: meanwhile it can neither be silenced nor go another way
+_SLOW_FOR = 30.0  # seconds for which nothing is claimed ahead, after some of it had to be given back
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +90,9 @@ class Dispatch:
         self._metrics = metrics
         self._chance = chance
         self._work = ledger.work(lane.policy.key)
+        self._renderer = Renderer(lane.policy.key.receiver, lane.label, lane.channel, metrics)
+        self._halt = asyncio.Event()
+        self._slow_until = clock.now()
         self._roomy = asyncio.Event()
         self._stopping = False
         self._sends: dict[asyncio.Task[None], _Sending] = {}  # the oldest first
@@ -113,6 +119,7 @@ class Dispatch:
     def stop(self) -> None:
         """Take nothing more. `run` goes on until what was taken is sent."""
         self._stopping = True
+        self._halt.set()
         self._work.set()
 
     async def run(self) -> None:
@@ -125,7 +132,7 @@ class Dispatch:
                 except Exception:
                     # Whatever it is, it must end neither this lane nor the daemon.
                     log.exception("dispatch_failed", channel=str(self._lane.policy.key))
-                    await self._clock.sleep(next(pauses, _PAUSES_AFTER_ERROR[-1]))
+                    await self._clock.wait(self._halt, next(pauses, _PAUSES_AFTER_ERROR[-1]))
                 else:
                     pauses = iter(_PAUSES_AFTER_ERROR)
             with suppress(LedgerError):  # once more at the end: the sends must not suffer for it
@@ -160,7 +167,9 @@ class Dispatch:
         while self._faults and self._writing is not None:
             await asyncio.wait({self._writing})  # what the other side said holds for what comes next
         stale = [each for each in self._ready if (self._turned_at - each.taken_at).total_seconds() >= _STANDS]
-        await self._give_back(stale)
+        if stale:
+            self._slow_until = self._turned_at + timedelta(seconds=_SLOW_FOR)
+            await self._give_back(stale)
         claims = await self._advance()
         if self._ready and len(self._sends) < self._lane.width:
             await self._make_room()
@@ -179,7 +188,8 @@ class Dispatch:
         if not (free := self._lane.width - len(self._sends)):
             return None
         going, standing = self._ready[:free], self._ready[free:]
-        limit = free - len(going) + self._lane.ahead - len(standing)
+        ahead = self._lane.ahead if self._turned_at >= self._slow_until else 0
+        limit = max(0, free - len(going) + ahead - len(standing))
         starts = [each.claim.start(each.body or b"") for each in going]
         ours, claims = await self._ledger.advance(self._lane.policy, starts, limit)
         for each, is_ours in zip(going, ours, strict=True):
@@ -191,7 +201,7 @@ class Dispatch:
             self._watch()
         if not all(ours):
             self._work.set()  # whatever took them from us, nobody else may look after them
-        taken = [(claim, self._body(claim)) for claim in claims.claims]
+        taken = [(claim, self._renderer.body(claim)) for claim in claims.claims]
         now = self._clock.now()  # a slow commit, or slow templates, must not make them stale before they stand here
         self._ready = standing + [_Ready(claim=claim, body=body, taken_at=now) for claim, body in taken]
         return claims
@@ -233,26 +243,6 @@ class Dispatch:
             if not sending.overdue:
                 sending.overdue = True
                 task.cancel()
-
-    def _body(self, claim: Claim) -> bytes | None:
-        return self._render(claim.message) if claim.body is None else claim.body
-
-    def _render(self, message: Message) -> bytes | None:
-        """Return the message as the channel's templates have it, else in its own form, else cut; None if none can be made."""
-        try:
-            return self._lane.channel.render(message)
-        except Exception as error:
-            # Whatever an alert's text provokes, the alert goes out.
-            self._metrics.render_errors.labels(receiver=message.receiver, channel=self._lane.label).inc()
-            log.exception("render_failed", delivery=message.delivery_id)
-            told = why_plain(error)
-        own = replace(message, own_form=True, errors=(*message.errors, told))
-        for form, plain in (("own", own), ("plain", plain_form(own))):
-            try:
-                return self._lane.channel.render(plain)
-            except Exception:
-                log.exception("render_failed", delivery=message.delivery_id, form=form)
-        return None
 
     async def _send(self, claim: Claim, body: bytes | None) -> None:
         if body is None:

@@ -256,6 +256,23 @@ async def test_what_the_list_says_and_the_stream_does_not_has_not_changed(ledger
     assert await named(ledger) == [{"count": 2}, {"count": 2, "on_the_stream": None}]
 
 
+async def test_a_stream_that_does_not_name_what_a_list_changed_says_nothing_of_it(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    intake = an_intake(ledger, clock)
+    await bring(intake, Via.POLL, count=1, deep={"on": 1, "in_the_list": 1})
+    await bring(intake, Via.POLL, count=1, deep={"on": 1, "in_the_list": 2})
+    changed = [{"deep.in_the_list": 2}]
+    for via in (Via.STREAM, Via.POLL, Via.STREAM):
+        deep = {"on": 1} if via is Via.STREAM else {"on": 1, "in_the_list": 2}
+        await bring(intake, via, count=1, deep=deep)
+        assert await named(ledger) == changed
+    await bring(intake, Via.STREAM, count=2, deep={"on": 1})
+    assert await named(ledger) == [*changed, {"count": 2}]
+    await bring(intake, Via.POLL, count=1, deep={"on": 1, "in_the_list": 1})
+    assert await named(ledger) == [*changed, {"count": 2}, {}]
+
+
 async def test_the_order_of_keys_is_no_change_and_neither_is_null_for_none(ledger: Ledger, clock: FakeClock) -> None:
     intake = an_intake(ledger, clock)
     await bring(intake, one=1, two={"a": 1, "b": [1, 2]})

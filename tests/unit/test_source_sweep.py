@@ -155,6 +155,22 @@ async def test_a_vendor_whose_total_is_what_is_left_does_not_hold_us() -> None:
     assert len(inbox.calls) < 300
 
 
+@pytest.mark.timeout(10)
+async def test_a_vendor_whose_total_leaps_does_not_hold_us() -> None:
+    count = 180
+
+    class Leaping(FakeInbox):
+        async def page(self, cursor: str | None = None) -> Page:
+            page = await super().page(cursor)
+            return replace(page, total=10**9 if len(self.calls) % 2 else count)
+
+    inbox, taken = Leaping(FakeClock()), Taken()
+    every = filled(inbox, count)
+    swept = await sweep(inbox, taken, to_end=True)
+    assert (taken.ids, swept.finished) == (every, False)
+    assert len(inbox.calls) < MOST_PASSES * 3 * count / 3
+
+
 async def test_a_list_that_never_stops_changing_is_left_for_later() -> None:
     taken = Taken()
     number = 0

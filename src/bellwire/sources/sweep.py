@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_PASSES = 5
 _KNOWN_PAGES = 2  # one that is wholly known, and one more
 _NEAR = 3  # pages that may overlap
-_MOST_BACKS = 5  # that brought nothing new, and one for every four pages: a pass must end, whatever the totals say
+_MOST_AGAIN = 5  # pages, and a quarter of the list, read again for nothing: a pass must end, whatever the totals say
 _MOST_PAGES = 10_000  # of a pass: a vendor whose list has no end must not hold the source for ever
 
 
@@ -92,7 +92,8 @@ class _Place:
     """Where a pass stands: ``cursor`` is the page to read next, ``overlap`` how many of its rows have been read before.
 
     ``still``: nothing can have been skipped that the pass did not go back for. ``furthest`` is how many rows there were up
-    to the last one that was read: since then they can only have moved up.
+    to the last one that was read: since then they can only have moved up. ``again`` is how many rows the pass went back
+    over for the page to read next, and ``wasted`` how many of these brought nothing new.
     """
 
     cursor: str | None = None
@@ -100,9 +101,9 @@ class _Place:
     still: bool = True
     furthest: int = 0
     total: int | None = None
-    pages: int = 0
-    backs: int = 0  # that brought nothing new
-    went_back: bool = False
+    size: int = 0  # of the largest page
+    again: int = 0
+    wasted: int = 0
 
     @property
     def is_further(self) -> bool:
@@ -114,14 +115,16 @@ class _Place:
         fallen = 0 if self.total is None or page.total is None else max(0, self.total - page.total)
         skipped = max(0, fallen - self.overlap)
         self.total = page.total
-        self.pages += 1
-        self.backs += self.went_back and not new
+        self.size = max(self.size, len(page.items))
+        self.wasted += 0 if new else self.again
+        self.again = 0
         start, following = self._start() if page.by_offset else 0, page.next_cursor
+        end = start + len(page.items)
         if page.by_offset:
-            self.furthest = max(self.furthest, start + len(page.items))
-        self.went_back = bool(skipped) and page.by_offset and self.backs < _MOST_BACKS + self.pages // 4
-        if self.went_back:
-            self.cursor, self.overlap = str(max(0, start - skipped - fallen)), fallen
+            self.furthest = max(self.furthest, end)
+        if skipped and page.by_offset and self.wasted < _MOST_AGAIN * self.size + self.furthest // 4:
+            back = max(0, start - skipped - fallen)
+            self.cursor, self.overlap, self.again = str(back), fallen, end - back
             return
         self.still = self.still and not skipped
         self.overlap = min(2 * fallen, len(page.items) // 2) if page.by_offset and following is not None else 0

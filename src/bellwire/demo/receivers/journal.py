@@ -29,7 +29,7 @@ class Journal(Generic[T]):
             if not future.done() and condition(self.messages):
                 future.set_result(None)
 
-    async def wait_until(self, condition: Callable[[list[T]], bool], seconds: float = 30.0) -> list[T]:
+    async def wait_until(self, condition: Callable[[list[T]], bool], seconds: float = 60.0) -> list[T]:
         """Wait until the condition holds of all messages, and return them; TimeoutError if it does not come to that."""
         if not condition(self.messages):
             waiting = (condition, asyncio.get_running_loop().create_future())
@@ -41,6 +41,6 @@ class Journal(Generic[T]):
                 self._waiting.remove(waiting)
         return self.messages
 
-    async def wait_for(self, count: int, seconds: float = 30.0) -> list[T]:
+    async def wait_for(self, count: int, seconds: float = 60.0) -> list[T]:
         """Wait until at least so many messages are here, and return all."""
         return await self.wait_until(lambda messages: len(messages) >= count, seconds)
