@@ -21,7 +21,7 @@ SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 DESK, HAND = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 WIDTHS = pytest.mark.parametrize("size", [DESK, HAND], ids=["desk", "hand"])
 
-_AXE = files("axe_playwright_python").joinpath("axe.min.js")
+_AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 _SERIOUS = {"serious", "critical"}
 
 
@@ -47,7 +47,7 @@ class Visit:
     async def barriers(self) -> list[str]:
         """Return what axe-core finds that would keep someone out: rule and place."""
         # evaluated from outside, so that the page's own policy need not let it in
-        await self.page.evaluate(_AXE.read_text(encoding="utf-8"))
+        await self.page.evaluate(_AXE)
         found: dict[str, Any] = await self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         return [
             f"{each['id']}: {node['html'][:160]}"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
+from bellwire.ledger.database import open_database
 from bellwire.ledger.ledger import Ledger
 from fakes import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
-    from pathlib import Path
 
 PROGRAMS = {
     "bash": "apt-get install bash",
@@ -81,13 +84,27 @@ def sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder}/ledger.db"
 
 
-DATABASES: dict[str, Callable[[Path], str]] = {"sqlite": sqlite_url}
-"""The databases that the ledger runs on: every test that asks for a ledger runs on each."""
+def an_empty_sqlite(folder: Path) -> str:
+    """Put an empty ledger into ``folder``, and return its address."""
+    (folder / "ledger.db").write_bytes(_empty_sqlite())
+    return sqlite_url(folder)
+
+
+@functools.cache
+def _empty_sqlite() -> bytes:
+    """Return the file of a ledger that was just made: the migrations take longer than most tests that need what they make."""
+    with tempfile.TemporaryDirectory() as folder:
+        open_database(sqlite_url(Path(folder))).close()
+        return (Path(folder) / "ledger.db").read_bytes()
+
+
+DATABASES: dict[str, Callable[[Path], str]] = {"sqlite": an_empty_sqlite}
+"""The databases that the ledger runs on, each with how to make an empty one: every test that asks for a ledger runs on each."""
 
 
 @pytest.fixture(params=DATABASES)
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return where a ledger of this test's own may be made."""
+    """Return the address of an empty ledger of this test's own."""
     return DATABASES[request.param](tmp_path)
 
 

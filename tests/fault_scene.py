@@ -143,20 +143,21 @@ async def playing(folder: Path, **values: Any) -> AsyncIterator[Scene]:
         yield scene
 
 
-async def flow(oracle: Oracle, ended: asyncio.Event, per_second: int = 200) -> None:
-    """Let items come at this rate, five at a time, until it has ended."""
+async def flow(oracle: Oracle, ended: asyncio.Event, per_second: int = 200, most: int | None = None) -> None:
+    """Let items come at this rate, five at a time, until it has ended; ``most`` of them, however long that takes."""
     moment = asyncio.get_running_loop().time()
     while not ended.is_set():
-        oracle.emit(5)
+        if most is None or len(oracle.wanted) < most:
+            oracle.emit(5)
         moment += 5 / per_second
         await at(moment)
 
 
 @contextlib.asynccontextmanager
-async def flowing(oracle: Oracle, per_second: int = 200) -> AsyncIterator[None]:
+async def flowing(oracle: Oracle, per_second: int = 200, most: int | None = None) -> AsyncIterator[None]:
     """Let items come at this rate for as long as this lasts."""
     ended = asyncio.Event()
-    task = asyncio.create_task(flow(oracle, ended, per_second))
+    task = asyncio.create_task(flow(oracle, ended, per_second, most))
     try:
         yield
     finally:

@@ -11,12 +11,15 @@ import socket
 import sys
 import urllib.error
 import urllib.request
+from asyncio.subprocess import DEVNULL, PIPE
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 from bellwire.demo.receivers.journal import Journal
+from forked import ForkedProcess
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
     from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
@@ -55,7 +58,10 @@ def to_pager(server: ReferenceServer, pager: WebhookReceiver, **values: Any) -> 
 
 
 class Daemon:
-    """``bellwire run`` in a process; what it logs can be waited on. It never outlives its ``async with``."""
+    """``bellwire run`` in a process; what it logs can be waited on. It never outlives its ``async with``.
+
+    Its processes are forked, as are those of commands: see `forked`. `TrueDaemon` is for what only a whole start shows.
+    """
 
     def __init__(self, folder: Path, config: dict[str, Any], environ: dict[str, str] | None = None) -> None:
         self.port = free_port()
@@ -65,11 +71,10 @@ class Daemon:
             "web": {"listen": f"127.0.0.1:{self.port}"},
         } | config
         self.write()
-        self.program: tuple[str, ...] = ("-m", "bellwire")
         self.logged: Journal[dict[str, Any]] = Journal()
         self.output = b""
         self._environ = os.environ | (environ or {})
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | ForkedProcess | None = None
         self._reader: asyncio.Task[None] | None = None
 
     def write(self) -> None:
@@ -86,12 +91,7 @@ class Daemon:
 
     async def start(self, *options: str) -> None:
         self.logged.messages.clear()
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, *self.program, "run", "--config", str(self.path), *options),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=self._environ,
-        )
+        self._process = await self._begin("run", "--config", str(self.path), *options, silent=True)
         self._reader = asyncio.create_task(self._read())
 
     async def started(self) -> None:
@@ -112,7 +112,9 @@ class Daemon:
 
     async def kill(self) -> None:
         """``kill -9``, and wait until it is gone."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is None:
+            return
+        if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         await self._end()
@@ -140,15 +142,13 @@ class Daemon:
 
     async def command(self, *arguments: str) -> tuple[int, str, str]:
         """Run a command of ours with the same configuration."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bellwire", *arguments, "--config", str(self.path)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self._environ,
-        )
+        process = await self._begin(*arguments, "--config", str(self.path))
         out, err = await process.communicate()
         assert process.returncode is not None
         return process.returncode, out.decode(), err.decode()
+
+    async def _begin(self, *arguments: str, silent: bool = False) -> Process | ForkedProcess:
+        return await ForkedProcess.begin(arguments, self._environ, silent=silent)
 
     async def _end(self) -> int:
         assert self._process is not None
@@ -167,6 +167,17 @@ class Daemon:
                 self.logged.add(json.loads(line))
 
 
+class TrueDaemon(Daemon):
+    """One whose every process is a Python of its own, that imports what it needs: as in life."""
+
+    program: tuple[str, ...] = ("-m", "bellwire")
+
+    async def _begin(self, *arguments: str, silent: bool = False) -> Process:
+        command = (sys.executable, *self.program, *arguments)
+        stdout = DEVNULL if silent else PIPE
+        return await asyncio.create_subprocess_exec(*command, stdout=stdout, stderr=PIPE, env=self._environ)
+
+
 def fetch(url: str) -> tuple[int, str]:
     """GET, with whatever status."""
     try:
@@ -177,7 +188,7 @@ def fetch(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until a condition holds that nothing announces; TimeoutError if it does not come to that."""
     nothing = asyncio.Event()
     async with asyncio.timeout(seconds):

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from bellwire.errors import Verdict
 from bellwire.ledger.ledger import Ledger
-from bellwire.ledger.reading import read_totals
+from bellwire.ledger.reading import explain_alert, read_totals
 from bellwire.model import ChannelKey, DeliveryState, MarkPolicy, ObligationState
 from bellwire.records import Fallback, LetterOrder, RateLimit
 from bellwire.states import settle
 from conftest import DATABASES
 from fakes import FakeClock
-from ledger_rig import deliveries, end, states, story, take
+from ledger_rig import deliveries, end, states, take
 from makers import OPS, PAGER, VISION, a_policy, an_arrival, ids
 
 if TYPE_CHECKING:
@@ -141,10 +141,9 @@ class World:
     async def check(self) -> None:
         """Hold what must be true at every moment."""
         await states(self.ledger)
-        for alert_id in self.alerts:
-            told = await story(self.ledger, alert_id)
+        for told in await self.ledger.ask(lambda connection: [explain_alert(connection, each) for each in self.alerts]):
             owed = [ObligationState(each["state"]) for each in told["obligations"]]
-            assert told["state"] is settle(owed), (alert_id, owed)
+            assert told["state"] is settle(owed), (told["id"], owed)
             places = [(each["receiver"], each["channel"], each["name"]) for each in told["obligations"]]
             assert len(places) == len(set(places))
         totals = await self.ledger.ask(read_totals)
@@ -154,18 +153,17 @@ class World:
         }
 
     async def come_to_rest(self) -> None:
-        """Let everything be sent that is owed: then nothing is in flight."""
+        """Let everything be sent that is owed, until nothing is in flight."""
         for _ in itertools.repeat(None, 60):
             await self.clock.advance(400)
             while self.sending:
                 await self.end("sent")
             for key in POLICIES:
                 await self.take(key, 100)
-            if not self.sending:
-                break
-        else:
-            pytest.fail("it does not come to rest")
-        assert "in_flight" not in await states(self.ledger)
+            # that nothing could be taken is no rest: a group may have been put off to its next interval
+            if not self.sending and "in_flight" not in await states(self.ledger):
+                return
+        pytest.fail("it does not come to rest")
 
 
 async def live(url: str, steps: list[tuple[Any, ...]]) -> None:
@@ -183,7 +181,7 @@ async def live(url: str, steps: list[tuple[Any, ...]]) -> None:
 
 
 @pytest.mark.parametrize("database", DATABASES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=st.lists(STEPS, min_size=3, max_size=25))
 def test_every_alert_is_accounted_for_whatever_comes(database: str, steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

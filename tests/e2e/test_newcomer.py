@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 
 from bellwire.demo.receivers.http import WebhookReceiver
 from bellwire.ledger.migrate import FOLDER
-from harness import Daemon, eventually, fetch, free_port
+from harness import TrueDaemon, eventually, fetch, free_port
 from newcomer import build_wheel, make_environment
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ async def test_an_upgrade_keeps_what_an_older_program_left_and_sends_what_it_owe
     old_ledger(tmp_path)
     async with (
         WebhookReceiver() as pager,
-        Daemon(tmp_path, configure(pager.url)) as daemon,
+        TrueDaemon(tmp_path, configure(pager.url)) as daemon,
     ):
         await daemon.started()
         await pager.wait_until(lambda requests: len(requests) == 1)
@@ -204,7 +204,7 @@ def delivery_alert(request: Any) -> str:
     return alert
 
 
-async def listed(daemon: Daemon, *words: str) -> list[dict[str, Any]]:
+async def listed(daemon: TrueDaemon, *words: str) -> list[dict[str, Any]]:
     _, out, err = await daemon.command(*words, "--json")
     assert out, err
     found: list[dict[str, Any]] = json.loads(out)

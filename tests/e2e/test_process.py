@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from bellwire.demo.receivers.http import Reply, WebhookReceiver
-from harness import API, USER, Daemon, an_account, eventually, to_pager, unread, upstream_ids
+from harness import API, USER, TrueDaemon, an_account, eventually, to_pager, unread, upstream_ids
 from ledger_lock import locked
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ async def test_sigterm_ends_it_within_ten_seconds_though_a_receiver_hangs(
 ) -> None:
     never = asyncio.Event()
     pager.otherwise = Reply(until=never)
-    async with Daemon(tmp_path, to_pager(server, pager)) as daemon:
+    async with TrueDaemon(tmp_path, to_pager(server, pager)) as daemon:
         await daemon.streaming()
         (item,) = server.emit(API, USER, [{}])
         await pager.wait_for(1)
@@ -40,7 +40,7 @@ async def test_sigterm_ends_it_within_ten_seconds_though_a_receiver_hangs(
 
 async def test_a_broken_configuration_starts_nothing(server: ReferenceServer, tmp_path: Path) -> None:
     config = {"accounts": [an_account(server, base_urll="x")], "route": {"receiver": "nobody"}, "receivers": []}
-    daemon = Daemon(tmp_path, config)
+    daemon = TrueDaemon(tmp_path, config)
     await daemon.start()
     assert await daemon.exit_code() == 78
     faults = daemon.output.decode().splitlines()
@@ -54,9 +54,9 @@ async def test_a_broken_configuration_starts_nothing(server: ReferenceServer, tm
 async def test_a_second_daemon_on_the_same_ledger_is_refused(
     server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
 ) -> None:
-    async with Daemon(tmp_path, to_pager(server, pager)) as first:
+    async with TrueDaemon(tmp_path, to_pager(server, pager)) as first:
         await first.started()
-        second = Daemon(tmp_path, to_pager(server, pager))
+        second = TrueDaemon(tmp_path, to_pager(server, pager))
         await second.start()
         assert await second.exit_code() == 1
         assert "another process has this ledger open" in second.output.decode()
@@ -65,7 +65,7 @@ async def test_a_second_daemon_on_the_same_ledger_is_refused(
 async def test_an_address_in_use_is_said_plainly(
     server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
 ) -> None:
-    daemon = Daemon(tmp_path, to_pager(server, pager, web={"listen": f"127.0.0.1:{pager.port}"}))
+    daemon = TrueDaemon(tmp_path, to_pager(server, pager, web={"listen": f"127.0.0.1:{pager.port}"}))
     await daemon.start()
     assert await daemon.exit_code() == 1
     assert f"web.listen: cannot listen on 127.0.0.1:{pager.port}" in daemon.output.decode()
@@ -75,7 +75,7 @@ async def test_a_ledger_that_is_none_is_refused_and_left_as_it_is(
     server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
 ) -> None:
     (tmp_path / "ledger.db").write_bytes(b"this is no database" * 100)
-    daemon = Daemon(tmp_path, to_pager(server, pager))
+    daemon = TrueDaemon(tmp_path, to_pager(server, pager))
     await daemon.start()
     assert await daemon.exit_code() == 1
     assert "the ledger cannot be used" in daemon.output.decode()
@@ -86,7 +86,7 @@ async def test_a_dry_run_shows_what_it_would_do_and_does_nothing(
     server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
 ) -> None:
     waiting, *_ = server.emit(API, USER, [{}, {"metadata": {"is_alert": True, "view_name": "Doors"}}])
-    daemon = Daemon(tmp_path, to_pager(server, pager))
+    daemon = TrueDaemon(tmp_path, to_pager(server, pager))
     await daemon.start("--dry-run")
     try:
         await daemon.streaming()
@@ -107,7 +107,7 @@ async def test_a_paused_receiver_keeps_what_waits_for_it(
 ) -> None:
     config = to_pager(server, pager)
     config["receivers"][0]["paused"] = True
-    async with Daemon(tmp_path, config) as daemon:
+    async with TrueDaemon(tmp_path, config) as daemon:
         await daemon.streaming()
         emitted = server.emit(API, USER, [{}, {}])
         await daemon.wait_for_log(lambda line: line.get("event") == "started")
@@ -126,7 +126,7 @@ async def test_a_paused_receiver_keeps_what_waits_for_it(
 async def test_a_ledger_that_cannot_write_stops_everything_but_loses_nothing(
     server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
 ) -> None:
-    async with Daemon(tmp_path, to_pager(server, pager)) as daemon:
+    async with TrueDaemon(tmp_path, to_pager(server, pager)) as daemon:
         await daemon.streaming()
         with locked(tmp_path):
             emitted = server.emit(API, USER, [{} for _ in range(20)])
@@ -142,7 +142,7 @@ async def test_a_ledger_that_cannot_write_stops_everything_but_loses_nothing(
 async def test_sigterm_ends_it_though_the_ledger_cannot_write(
     server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
 ) -> None:
-    async with Daemon(tmp_path, to_pager(server, pager)) as daemon:
+    async with TrueDaemon(tmp_path, to_pager(server, pager)) as daemon:
         await daemon.streaming()
         with locked(tmp_path):
             server.emit(API, USER, [{}])
@@ -154,7 +154,7 @@ async def test_sigterm_ends_it_though_the_ledger_cannot_write(
 async def test_a_locked_ledger_is_refused_at_the_start(
     server: ReferenceServer, pager: WebhookReceiver, tmp_path: Path
 ) -> None:
-    async with Daemon(tmp_path, to_pager(server, pager)) as daemon:
+    async with TrueDaemon(tmp_path, to_pager(server, pager)) as daemon:
         await daemon.streaming()
         await daemon.terminate()
         with locked(tmp_path):

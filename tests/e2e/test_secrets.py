@@ -62,6 +62,7 @@ async def test_no_secret_is_in_any_log_line_page_metric_or_error(tmp_path: Path)
                         "from": "b@example.com",
                         "smarthost": f"127.0.0.1:{pager.port}",
                         "tls": "none",
+                        "timeout": "1s",  # nothing there speaks SMTP
                         "auth_username": "bellwire",
                         "auth_password": f"{MARK}-password",
                     }

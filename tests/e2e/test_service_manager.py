@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from bellwire.demo.receivers.journal import Journal
-from harness import Daemon, to_pager
+from harness import TrueDaemon, to_pager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ async def manager(tmp_path: Path) -> Iterator[Manager]:  # type: ignore[misc]  #
         yield listening
 
 
-class WatchedDaemon(Daemon):
+class WatchedDaemon(TrueDaemon):
     """A daemon under a service manager, whose disk can be made to hang."""
 
     def __init__(self, folder: Path, config: dict[str, object], manager: Manager) -> None:

@@ -22,7 +22,7 @@ ENDLESS = "/api/v1/(notifications/stream|client/events)"
 SWITCHES = "/control/(traps|faults)"  # which turn the rest into what it is not
 
 bounded = settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     database=None,
     derandomize=True,

@@ -12,7 +12,7 @@ from _filled import fill
 
 from bad_line import Spoilt
 from fault_scene import a_webhook, staged
-from harness import an_account
+from harness import TrueDaemon, an_account
 
 if TYPE_CHECKING:
     from fault_scene import Scene
@@ -38,7 +38,7 @@ def peak_megabytes(pid: int) -> float:
 
 @pytest.mark.timeout(900)
 async def test_a_backlog_costs_neither_memory_nor_time_at_the_start(tmp_path: Path) -> None:
-    async with staged(tmp_path) as scene:
+    async with staged(tmp_path, daemon=TrueDaemon) as scene:
         await scene.line.be(Spoilt.REFUSED)  # what is sent meanwhile is no part of the start
         waiting = {
             "receivers": [{"name": "hook0", "webhook_configs": [a_webhook(f"http://127.0.0.1:{scene.line.port}/")]}]

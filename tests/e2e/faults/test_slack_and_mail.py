@@ -19,7 +19,7 @@ FAST = {"rate_limit": {"per_second": 1000, "burst": 100}}
 
 
 def with_slack(slack: SlackApi) -> dict[str, Any]:
-    channel = {"token": "xoxb-demo", "channel": CONVERSATION, "base_url": slack.url, "timeout": "2s"}
+    channel = {"token": "xoxb-demo", "channel": CONVERSATION, "base_url": slack.url, "timeout": "30s"}
     return {"name": "ops", "slack_configs": [channel], **QUICK, **FAST}
 
 
@@ -29,7 +29,7 @@ def with_mail(mailbox: SmtpInbox) -> dict[str, Any]:
         "from": "bellwire@example.com",
         "smarthost": mailbox.smarthost,
         "tls": "none",
-        "timeout": "2s",
+        "timeout": "30s",
     }
     return {"name": "ops", "email_configs": [channel], **QUICK}
 

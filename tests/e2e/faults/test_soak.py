@@ -28,13 +28,12 @@ from bellwire.reference.faults import (
     Unauthorized,
 )
 from fault_scene import TIMEOUT, TROUBLED, Scene, flowing, passed, staged
-from forked_daemon import ForkedDaemon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-MINUTES = float(os.environ.get("MINUTES") or ("1" if os.environ.get("CI") == "true" else "0.3"))
+MINUTES = float(os.environ.get("MINUTES") or ("2" if os.environ.get("CI") == "true" else "0.3"))
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 32))
 STATUSES = (301, 401, 404, 408, 429, 500, 503)
 SOURCES = (
@@ -135,7 +134,7 @@ class Soak:
 @pytest.mark.timeout(MINUTES * 60 + 300)
 async def test_a_random_mix_of_faults_loses_nothing(tmp_path: Path) -> None:
     print(f"MINUTES={MINUTES:g} SEED={SEED}")  # noqa: T201 - to run it again
-    async with staged(tmp_path, daemon=ForkedDaemon) as scene:
+    async with staged(tmp_path) as scene:
         await scene.daemon.start()
         await scene.daemon.streaming()
         soak, end = Soak(scene, random.Random(SEED)), asyncio.get_running_loop().time() + MINUTES * 60
