@@ -44,6 +44,7 @@ class Dialer:
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
         self._names: dict[Origin, tuple[float, list[Any]]] = {}
+        self._asked: dict[Origin, asyncio.Task[list[Any]]] = {}
 
     async def connect(self, origin: Origin, seconds: float, protocol: Callable[[], P]) -> P:
         """Return a protocol that is connected; `UnreachedError` if none can be within so many seconds."""
@@ -81,8 +82,25 @@ class Dialer:
         loop = asyncio.get_running_loop()
         until, found = self._names.get(origin, (0.0, []))
         if until <= loop.time():
-            found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            found = await asyncio.shield(self._asked.get(origin) or self._ask(origin))
             if len(self._names) >= _MOST_NAMES:
                 self._names.clear()
             self._names[origin] = loop.time() + _NAMES_HOLD, found
         return found
+
+    def _ask(self, origin: Origin) -> asyncio.Task[list[Any]]:
+        """Ask for a name's addresses once, whoever waits: each question takes a thread, of which all share a few."""
+        loop = asyncio.get_running_loop()
+        asked = loop.create_task(_look_up(loop, origin), name=f"look up {origin.host}")
+        self._asked[origin] = asked
+        asked.add_done_callback(lambda _: self._told(origin))
+        return asked
+
+    def _told(self, origin: Origin) -> None:
+        asked = self._asked.pop(origin)
+        if not asked.cancelled():
+            asked.exception()  # looked at: those who waited may have gone
+
+
+async def _look_up(loop: asyncio.AbstractEventLoop, origin: Origin) -> list[Any]:
+    return await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)

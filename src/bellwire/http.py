@@ -43,7 +43,7 @@ class HttpPool:
         self._sessions: dict[tuple[str, TlsConfig], aiohttp.ClientSession] = {}
         self._wires: dict[TlsConfig, Wire] = {}
         self._listeners: dict[Wire, Listener] = {}
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}
         self._contexts: dict[TlsConfig, ssl.SSLContext] = {}  # each takes a tenth of a second to make
 
     def session(self, http: HttpConfig) -> aiohttp.ClientSession:
@@ -77,11 +77,14 @@ class HttpPool:
             listener = self._listeners[wire] = Listener(wire.dialer)
         return listener
 
-    def turn(self, base_url: str) -> asyncio.Semaphore:
-        """Return what is held while something is asked there: thousands that start together must not ask all at once."""
-        turn = self._turns.get(base_url)
+    def turn(self, base_url: str, kind: str = "list") -> asyncio.Semaphore:
+        """Return what is held while something of a kind is asked there: thousands must not ask all at once.
+
+        Streams have turns of their own: where none comes to be opened, the lists that stand in for them must not wait.
+        """
+        turn = self._turns.get((base_url, kind))
         if turn is None:
-            turn = self._turns[base_url] = asyncio.Semaphore(_AT_ONCE)
+            turn = self._turns[base_url, kind] = asyncio.Semaphore(_AT_ONCE)
         return turn
 
     def _context(self, tls: TlsConfig) -> ssl.SSLContext:

@@ -81,6 +81,7 @@ class Listening(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
+        "_bare",
         "_error",
         "_held",
         "_lines",
@@ -101,7 +102,8 @@ class Listening(asyncio.Protocol):
         self._lines: list[tuple[bytes, bytes]] | None = []
         self._status = 0
         self._pieces: list[bytes] = []  # of the body, not read yet
-        self._size = 0  # of them; while there is no status, of the head
+        self._size = 0  # of them
+        self._bare = 0  # bytes that came since the last piece: of the head, or of what is no part of the body
         self._held = False  # the rest is left in the socket
         self._seen = False  # the head is whole
         self._error: Exception | None = None  # how it ended; EOFError: well
@@ -191,7 +193,6 @@ class Listening(asyncio.Protocol):
         if status >= _FINAL:
             self._status = status
             self._seen = True
-            self._size = 0
         elif self._lines is not None:
             self._lines.clear()
 
@@ -207,13 +208,13 @@ class Listening(asyncio.Protocol):
 
     def _parse(self, data: bytes) -> None:
         assert self._parser is not None
-        if not self._seen:
-            self._size += len(data)
+        before = len(self._pieces)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._end(BrokenOffError("no HTTP"))
-        if not self._seen and self._size > _HEAD_BYTES:
+        self._bare = self._bare + len(data) if len(self._pieces) == before else 0
+        if self._bare > _HEAD_BYTES:  # the parser keeps a header, or a trailer, until it is whole
             self._end(BrokenOffError("a head without end"))
         elif self._seen and self._lines is not None and not _FRAMING.intersection(n.lower() for n, _ in self._lines):
             self._parser = None  # all that follows is body: nothing is left to be parsed

@@ -146,7 +146,8 @@ class Wire:
             except BrokenOffError:
                 if not repeatable:
                     raise
-        connection = await self.dialer.connect(origin, limits.connect, _Connection)
+        left = deadline - asyncio.get_running_loop().time()
+        connection = await self.dialer.connect(origin, min(limits.connect, left), _Connection)
         return await self._ask(origin, connection, written, deadline, limits.answer)
 
     async def _ask(
@@ -222,7 +223,7 @@ class _Connection(asyncio.Protocol):
     async def ask(self, written: bytes, deadline: float, limit: int) -> Answer:
         """Write a request and wait for its answer."""
         loop = asyncio.get_running_loop()
-        self._status, self._limit, self._size, self._body = 0, limit, 0, bytearray()
+        self._status, self._limit, self._bare, self._body = 0, limit, 0, bytearray()
         self._lines: list[tuple[bytes, bytes]] = []
         answered: asyncio.Future[Answer] = loop.create_future()
         self._answered = answered
@@ -245,12 +246,13 @@ class _Connection(asyncio.Protocol):
         if not self._is_asked():
             self.abort()
             return
-        self._size += len(data)
+        before = len(self._body)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(BrokenOffError("no HTTP"))
-        if self._is_asked() and not self._status and self._size > _HEAD_BYTES:
+        self._bare = self._bare + len(data) if len(self._body) == before else 0
+        if self._is_asked() and self._bare > _HEAD_BYTES:  # of headers, or of trailers
             self._fail(BrokenOffError("a head without end"))
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -344,6 +344,23 @@ async def test_a_stream_without_bytes_is_stalled(server: VendorServer, open_inbo
     assert caught.value.reason == "stalled"
 
 
+async def test_streams_that_do_not_come_to_be_opened_keep_no_list_waiting(
+    server: VendorServer, open_inbox: Open
+) -> None:
+    server.emit(vl_item("a"))
+    server.always["stream"] = never
+    inbox = open_inbox()
+    opening = [asyncio.create_task(stream_of(inbox)) for _ in range(100)]
+    try:
+        while len(server.requests) < 64:  # noqa: ASYNC110  # nobody tells of it
+            await asyncio.sleep(0)
+        assert len((await inbox.page()).items) == 1
+    finally:
+        for each in opening:
+            each.cancel()
+        await asyncio.wait(opening)
+
+
 async def test_a_stream_that_breaks_off_is_an_error(server: VendorServer, open_inbox: Open) -> None:
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

@@ -224,10 +224,13 @@ async def test_atp_resumes_its_stream_behind_the_last_event(server: ReferenceSer
     assert found[2] == StatusChange(upstream_id=seen[0], status="expired")
 
 
-async def test_atp_begins_anew_where_the_place_is_not_known_any_more(server: ReferenceServer, pool: HttpPool) -> None:
+@pytest.mark.parametrize("code", [400, 431])
+async def test_atp_begins_anew_where_the_place_is_not_known_any_more(
+    server: ReferenceServer, pool: HttpPool, code: int
+) -> None:
     async with front_door(server.base_url("atp")) as door:
         inbox = inbox_of("atp", door.url, pool, FakeClock())
-        refuse = status(400)
+        refuse = status(code)
 
         async def unknown_place(request: Any) -> Any:
             door.stream_answer = None

@@ -282,7 +282,7 @@ async def test_explain_tells_all_that_there_is_to_an_alert(place: Place) -> None
         "ops/slack  pending, in doubt, part 2 of 3, due 2026-11-22 09:59:53.250",
         "no end known  unknown",
         "failed 2026-11-22 09:59:56.250, attempts: 3, 404 Not Found",
-        "2026-11-22 10:00:05.250  reopened  {'times': 2}",
+        "2026-11-22 10:00:05.250  reopened  times: 2",
     ):
         assert line in told
     assert "nothing was to be sent: dropped" in dropped

@@ -89,6 +89,14 @@ async def test_chunks_that_break_off_are_no_end(rest: bytes) -> None:
             await all_of(listening)
 
 
+async def test_what_comes_behind_the_body_without_an_end_is_given_up() -> None:
+    async with listening_to(Server(CHUNKED + b"2\r\nda\r\n0\r\nX: ", b"y" * 1_000_000, stays=True)) as listening:
+        await listening.ask(REQUEST)
+        assert await listening.read() == b"da"
+        with pytest.raises(BrokenOffError):
+            await all_of(listening)
+
+
 @pytest.mark.parametrize(
     "answer",
     [b"", b"no HTTP at all\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000],

@@ -193,6 +193,14 @@ async def test_no_more_of_an_answer_is_kept_than_the_limit() -> None:
     assert server.connections == 2
 
 
+async def test_trailers_without_end_are_not_kept() -> None:
+    server = Server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n" + b"X: y\r\n" * 200_000)
+    async with a_server(server.serve) as port, a_wire() as wire:
+        answer = await get(wire, port)
+    assert (answer.body, answer.whole) == (b"ok", False)
+    assert len(answer.lines) < 100_000
+
+
 async def test_silence_ends_in_time_and_a_status_that_came_before_it_stands() -> None:
     async with a_wire() as wire:
         async with a_server(Server(b"", OK).serve) as port:

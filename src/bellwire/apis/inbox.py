@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _MARKS_WAIT = 10.0  # seconds at most, for a list that is being read
 _PACKED = {"Accept-Encoding": "gzip, deflate"}
-_PLACE_UNKNOWN = frozenset({"http_400", "http_410", "http_412", "http_422"})  # may mean the id to resume from
+_PLACE_UNKNOWN = frozenset({"http_400", "http_410", "http_412", "http_422", "http_431"})  # it may be the last id
 
 
 class HttpInbox:
@@ -57,6 +57,7 @@ class HttpInbox:
         "_rests",
         "_short_way",
         "_stall_timeout",
+        "_stream_turn",
         "_timeout",
         "_turn",
         "unread",
@@ -84,6 +85,7 @@ class HttpInbox:
         self._timeout = account.http_config.timeout.total_seconds()
         self._short_way = ShortWay(account.base_url, self._timeout)
         self._turn = http.turn(account.base_url)
+        self._stream_turn = http.turn(account.base_url, "stream")
         self._stall_timeout = account.stream.stall_timeout.total_seconds()
 
     @property
@@ -147,7 +149,7 @@ class HttpInbox:
         if call is None:
             message = "this API has no stream"
             raise StreamRefusedError(message, reason="no_stream")
-        async with self._gate.passage(turn=self._turn):
+        async with self._gate.passage(turn=self._stream_turn):
             opened = await self._resume(call, self._dialect.stream(None))
         return HttpStream(call, opened, self._dialect, last_event_id)
 

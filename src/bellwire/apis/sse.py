@@ -99,6 +99,8 @@ class SseParser:
             lines = lines[end + 1 :]
         *events, rest = lines.split(b"\n\n")
         for event in events:
+            if not event:
+                continue  # nothing but blank lines, of which there may be many
             if event.startswith(b"data:") and b"\n" not in event and len(event) < self._limit:
                 data = event[6:] if event.startswith(b"data: ") else event[5:]
                 found.append(ServerSentEvent(data.decode("utf-8", "replace"), "message", self.last_event_id))

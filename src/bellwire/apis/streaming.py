@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -28,7 +29,7 @@ HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-
 
 _PLAIN = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
-_MOST_AT_ONCE = 262_144  # bytes that are unpacked of a piece at a time
+_MOST_AT_ONCE = 65_536  # bytes that are unpacked of a piece at a time
 
 
 class Bytes(Protocol):
@@ -54,6 +55,8 @@ class Unpacking:
     async def read(self) -> bytes:
         """Return what came, a bounded part of it at a time. ValueError if it cannot be unpacked."""
         while True:
+            if self._rest:
+                await asyncio.sleep(0)  # a little may become so much that nobody else would ever have a turn
             packed = self._rest or await self._packed.read()
             if not packed:
                 return b""
@@ -63,6 +66,8 @@ class Unpacking:
                 message = "cannot be unpacked"
                 raise ValueError(message) from None
             self._rest = self._unpacker.unconsumed_tail
+            if self._unpacker.eof:  # what follows is packed by itself
+                self._rest, self._unpacker = self._unpacker.unused_data, zlib.decompressobj(wbits=47)
             if piece:
                 return piece
 
