@@ -105,13 +105,24 @@ class Line:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            client, _ = await loop.sock_accept(listener)
-            self.connections += 1
-            task = asyncio.create_task(self._serve(client))
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(listener, readable.set)
+        try:
+            while True:
+                await readable.wait()
+                readable.clear()
+                with contextlib.suppress(BlockingIOError, ConnectionError):
+                    while True:  # nothing is awaited with a connection in hand: a cut would lose it unclosed
+                        self._take(listener.accept()[0])
+        finally:
+            loop.remove_reader(listener)
+
+    def _take(self, client: socket.socket) -> None:
+        client.setblocking(False)  # noqa: FBT003 - the standard library's way
+        self.connections += 1
+        task = asyncio.create_task(self._serve(client))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, client: socket.socket) -> None:
         try:

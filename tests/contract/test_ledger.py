@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from sqlalchemy import func, select
 
 from bellwire.errors import LedgerError, LedgerInUseError, Verdict
 from bellwire.ledger import reading
 from bellwire.ledger.ledger import Ledger
+from bellwire.ledger.tables import alerts
 from bellwire.model import (
     DeliveryKind,
     DeliveryState,
@@ -29,6 +31,8 @@ from ledger_moves import begin, due, outcome_of, send, states, take
 from makers import OPS, PAGER, VISION, a_policy, an_alert, an_arrival, ids
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from bellwire.model import ChannelKey
 
 
@@ -290,6 +294,22 @@ async def test_what_was_given_back_is_due_at_once(ledger: Ledger) -> None:
     await ledger.unclaim([claim.message.delivery_id for claim in claims])
     (again,) = await take(ledger)
     assert (again.attempts, again.doubtful) == (0, False)
+
+
+async def test_a_question_sees_one_moment_though_alerts_arrive_while_it_is_answered(ledger: Ledger) -> None:
+    loop = asyncio.get_running_loop()
+    await ledger.record([an_arrival(PAGER)])
+
+    def count(connection: Connection) -> int:
+        return connection.execute(select(func.count()).select_from(alerts)).scalar_one()
+
+    def look(connection: Connection) -> tuple[int, int]:
+        before = count(connection)
+        asyncio.run_coroutine_threadsafe(ledger.record([an_arrival(PAGER)]), loop).result(10)
+        return before, count(connection)
+
+    assert await ledger.ask(look) == (1, 1)
+    assert await ledger.ask(count) == 2
 
 
 # --- the channel as a whole --------------------------------------------------------------------------------------------

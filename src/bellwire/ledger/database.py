@@ -143,13 +143,21 @@ def _sqlite_writer(path: Path) -> Engine:
 def _sqlite_reader(path: Path, opened: list[sqlite3.Connection]) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=1.0)
+        connection.isolation_level = None
         connection.execute("PRAGMA query_only=ON")
         opened.append(connection)
         return connection
 
-    return create_engine(
+    engine = create_engine(
         "sqlite://", creator=connect, poolclass=QueuePool, pool_size=3, max_overflow=0, hide_parameters=True
     )
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        # The driver begins nothing for what only reads: each statement would see a moment of its own.
+        connection.connection.cursor().execute("BEGIN")
+
+    return engine
 
 
 class _translated:  # noqa: N801 - reads as the word it is in a with statement
