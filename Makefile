@@ -25,7 +25,7 @@ demo: $(VENV)/.run  ## watch alerts travel, on this machine alone; SECONDS=20 en
 # A module is one unit of work, and they go in the order of their names: the long ones are end-to-end tests, the short ones
 # that fill up the end are unit tests. By number of tests, as xdist would have them, the longest would come last.
 test: lint  ## linters, types, layers and every test, with branch coverage
-	$(python) -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term $(ARGS)
+	$(python) -m pytest -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff and mypy alone
 	$(python) -m ruff check
