@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bellwire"
 # vocabulary. Every unit is listed with the units that it may import; itself and the version it always may. Imports for
 # type checkers and inside functions count like any other.
 
-VOCABULARY = {"values", "model", "records", "errors", "states"}
+VOCABULARY = {"values", "model", "records", "trouble_records", "errors", "states"}
 SHARED = VOCABULARY | {
     "config.schema",
     "config.duration",

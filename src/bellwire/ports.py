@@ -35,9 +35,8 @@ if TYPE_CHECKING:
         Settled,
         SourceEvent,
         Start,
-        TroubleNews,
-        TroubleSight,
     )
+    from bellwire.trouble_records import TroubleNews, TroubleSight
 
 
 class Alarm(Protocol):

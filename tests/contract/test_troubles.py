@@ -10,17 +10,8 @@ from bellwire.ledger import reading
 from bellwire.ledger.ledger import Ledger
 from bellwire.ledger.troubles import read_troubles
 from bellwire.model import DeliveryKind, MarkOutcome, MarkPolicy, MarkResult, TroubleKind
-from bellwire.records import (
-    Claim,
-    MarkRecord,
-    Outcome,
-    RateLimit,
-    Start,
-    Telling,
-    TroubleBegun,
-    TroubleEnded,
-    TroubleNews,
-)
+from bellwire.records import Claim, MarkRecord, Outcome, RateLimit, Start
+from bellwire.trouble_records import Telling, TroubleBegun, TroubleEnded, TroubleNews
 from makers import OPS, PAGER, VISION, a_policy, an_alert, an_arrival
 
 if TYPE_CHECKING:

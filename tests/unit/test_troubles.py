@@ -14,7 +14,7 @@ from bellwire.meta.sight import AccountSight, Shortfall, Sight
 from bellwire.meta.watch import Silences
 from bellwire.meta.wording import beginning, ending
 from bellwire.model import AccountKey, SourceState, TroubleKind
-from bellwire.records import BrokenChannel, Tally, Trouble, TroubleNews, TroubleSight
+from bellwire.trouble_records import BrokenChannel, Tally, Trouble, TroubleNews, TroubleSight
 from makers import PAGER, VISION
 
 if TYPE_CHECKING:

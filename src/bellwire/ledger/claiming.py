@@ -15,6 +15,7 @@ from sqlalchemy import Integer, and_, bindparam, case, func, literal, or_, selec
 
 from bellwire.ledger.alerts import alerts_of
 from bellwire.ledger.breaking import CHANNEL
+from bellwire.ledger.bucket import Bucket
 from bellwire.ledger.grouping import advance_group, left_with_groups
 from bellwire.ledger.prepared import KEYS, Prepared
 from bellwire.ledger.repeating import tally
@@ -24,7 +25,6 @@ from bellwire.ledger.standing_in import merged_values
 from bellwire.ledger.tables import (
     CLAIMABLE,
     SENDING,
-    channels,
     deliveries,
     delivery_bodies,
     obligations,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
-    from bellwire.records import ChannelPolicy, RateLimit
+    from bellwire.records import ChannelPolicy
 
 _LOOKS = 8
 """How often one claim looks for more in place of what may not go."""
@@ -324,30 +324,3 @@ def _parts(tx: Transaction, ids: Sequence[str]) -> dict[str, int]:
         return {}
     query = select(deliveries.c.id, deliveries.c.parts).where(deliveries.c.id.in_(ids))
     return {row.id: row.parts for row in tx.connection.execute(query)}
-
-
-class Bucket:
-    """A channel's tokens, as they stand now. All of its messages come out of it, whatever they are about."""
-
-    def __init__(self, rate: RateLimit, channel: AnyRow, now: datetime) -> None:
-        self._rate = rate
-        self._now = now
-        # A clock that was set back while nothing ran must not block the channel for as long.
-        elapsed = max(0.0, (now - channel.tokens_at).total_seconds()) if channel.tokens_at else math.inf
-        before = channel.tokens if channel.tokens is not None else float(rate.burst)
-        self._tokens = min(float(rate.burst), before + elapsed * rate.per_second) if elapsed < math.inf else before
-        # What adding up fractions loses must not cost a token its turn.
-        self.whole = math.floor(self._tokens + 1e-6)
-
-    def spend(self, tx: Transaction, channel_id: int, number: int) -> None:
-        """Take so many tokens out, and write what is left."""
-        if number:
-            self._tokens = max(0.0, self._tokens - number)
-            values = {"tokens": self._tokens, "tokens_at": self._now}
-            tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(values))
-
-    @property
-    def next_at(self) -> datetime:
-        """When there is a whole token."""
-        missing = max(0.0, 1.0 - self._tokens)
-        return self._now + timedelta(seconds=missing / self._rate.per_second)

@@ -63,10 +63,9 @@ if TYPE_CHECKING:
         Settled,
         SourceEvent,
         Start,
-        TroubleNews,
-        TroubleSight,
     )
     from bellwire.routing.intervals import Calendar
+    from bellwire.trouble_records import TroubleNews, TroubleSight
 
 A = TypeVar("A")
 

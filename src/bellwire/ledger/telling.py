@@ -16,11 +16,12 @@ from sqlalchemy import select
 
 from bellwire.errors import Verdict
 from bellwire.ledger.breaking import CHANNEL
-from bellwire.ledger.claiming import Bucket
+from bellwire.ledger.bucket import Bucket
 from bellwire.ledger.tables import WAITING, channels, trouble_messages, troubles
 from bellwire.ledger.troubles import note_troubles, subject_of
 from bellwire.model import Alert, DeliveryKind, DeliveryState, Message, Severity
-from bellwire.records import Claim, Claims, Settled, Telling
+from bellwire.records import Claim, Claims, Settled
+from bellwire.trouble_records import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from bellwire.ledger.types import AnyRow
     from bellwire.ledger.writer import Writer
     from bellwire.model import ChannelKey
-    from bellwire.records import ChannelPolicy, Outcome, Start, TroubleNews
+    from bellwire.records import ChannelPolicy, Outcome, Start
+    from bellwire.trouble_records import TroubleNews
 
 OURSELVES = "bellwire"
 """The account and API that messages about troubles name."""

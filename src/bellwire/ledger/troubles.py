@@ -26,7 +26,7 @@ from bellwire.ledger.tables import (
 )
 from bellwire.ledger.transaction import DIED, TALLY, UNMARKED
 from bellwire.model import ChannelKey, DeliveryState, MarkState, TroubleKind
-from bellwire.records import BrokenChannel, Tally, Telling, Trouble, TroubleSight
+from bellwire.trouble_records import BrokenChannel, Tally, Telling, Trouble, TroubleSight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
-    from bellwire.records import TroubleBegun, TroubleEnded, TroubleNews
+    from bellwire.trouble_records import TroubleBegun, TroubleEnded, TroubleNews
 
 _LOOKED_THROUGH = 200  # of what died last, for a reason to name
 _BATCH = 500

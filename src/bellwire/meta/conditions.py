@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bellwire.meta.sight import AccountSight, Sight
     from bellwire.model import AccountKey
-    from bellwire.records import BrokenChannel, TroubleSight
+    from bellwire.trouble_records import BrokenChannel, TroubleSight
 
 WORKING = frozenset({SourceState.STREAMING, SourceState.POLLING})
 _CATCH_UP = timedelta(minutes=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bellwire.meta.wording import beginning, ending
 from bellwire.model import TroubleKind
-from bellwire.records import TroubleBegun, TroubleEnded, TroubleNews
+from bellwire.trouble_records import TroubleBegun, TroubleEnded, TroubleNews
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bellwire.meta.conditions import Condition, Key
     from bellwire.meta.sight import Sight
-    from bellwire.records import Trouble, TroubleSight
+    from bellwire.trouble_records import Trouble, TroubleSight
 
 COUNTED = frozenset({TroubleKind.DELIVERIES_DEAD, TroubleKind.READ_MARKS_FAILED})
 QUIET = timedelta(minutes=15)

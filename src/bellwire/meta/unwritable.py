@@ -15,7 +15,8 @@ from bellwire.ledger.telling import About, message_of
 from bellwire.meta.wording import beginning, ending
 from bellwire.model import DeliveryKind, Envelope, TroubleKind
 from bellwire.outcomes import failure_outcome
-from bellwire.records import Claim, Trouble, TroubleBegun, TroubleEnded, TroubleNews
+from bellwire.records import Claim
+from bellwire.trouble_records import Trouble, TroubleBegun, TroubleEnded, TroubleNews
 
 if TYPE_CHECKING:
     import random
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bellwire.ledger.ledger import Ledger
     from bellwire.meta.sight import Sight
     from bellwire.model import ChannelKey
-    from bellwire.records import Telling
+    from bellwire.trouble_records import Telling
 
 PAUSE = 1.0
 """Seconds between two looks."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bellwire.meta.sight import AccountSight, Sight
     from bellwire.model import AccountKey, ChannelKey
     from bellwire.ports import Clock, TroubleLedger
-    from bellwire.records import TroubleNews
+    from bellwire.trouble_records import TroubleNews
 
 PAUSE = 2.0
 """Seconds between two looks: what came and went within them is not told."""

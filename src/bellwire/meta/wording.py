@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from bellwire.model import TroubleKind
-from bellwire.records import Telling, Trouble
+from bellwire.trouble_records import Telling, Trouble
 
 _DETAIL = 2_000  # characters
 
