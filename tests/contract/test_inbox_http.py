@@ -118,6 +118,30 @@ async def test_marks_wait_while_the_list_is_read_from_page_to_page_but_not_for_e
         assert [result.outcome for result in await marking] == [MarkOutcome.CONFIRMED]
 
 
+async def test_where_list_follows_list_marks_wait_for_half_of_the_time(server: VendorServer, open_inbox: Open) -> None:
+    clock = FakeClock()
+    inbox = open_inbox(clock)
+    server.emit(vl_item("a"), vl_item("b"), vl_item("c"), vl_item("d"))
+    with inbox.listing():
+        marking = asyncio.create_task(inbox.mark_read(["a"]))
+        await clock.advance(8)
+    await marking
+    with inbox.listing():
+        marking = asyncio.create_task(inbox.mark_read(["b"]))
+        await clock.advance(1.9)
+        assert len(server.requests) == 1
+        await clock.advance(0.2)
+        await marking
+        await clock.advance(9.8)
+        await inbox.mark_read(["c"])  # it need not wait
+        await clock.advance(0.2)
+        marking = asyncio.create_task(inbox.mark_read(["d"]))
+        await clock.advance(9.9)
+        assert len(server.requests) == 3
+        await clock.advance(0.2)
+        assert [result.outcome for result in await marking] == [MarkOutcome.CONFIRMED]
+
+
 async def test_the_stream_says_what_it_wants(server: VendorServer, open_inbox: Open) -> None:
     server.scripted.append(event_stream(b""))
     await stream_of(open_inbox())

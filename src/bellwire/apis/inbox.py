@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -14,6 +13,7 @@ from yarl import URL
 from bellwire.apis.answers import read_body, read_json, refusal, translated, web_page
 from bellwire.apis.gate import Gate
 from bellwire.apis.marking import GONE, Marking
+from bellwire.apis.precedence import Precedence
 from bellwire.apis.ration import Rations
 from bellwire.apis.reading import lenient
 from bellwire.apis.short_way import ShortWay
@@ -22,7 +22,8 @@ from bellwire.errors import RejectedError, StreamRefusedError, UnauthorizedError
 from bellwire.wire import address_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import aiohttp
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from bellwire.ports import Clock
     from bellwire.wire import Wire
 
-_MARKS_WAIT = 10.0  # seconds at most, for a list that is being read
 _PACKED = {"Accept-Encoding": "gzip, deflate"}
 _PLACE_UNKNOWN = frozenset({"http_400", "http_410", "http_412", "http_422", "http_431"})  # it may be the last id
 
@@ -52,9 +52,9 @@ class HttpInbox:
         "_dialect",
         "_gate",
         "_http",
+        "_precedence",
         "_ration",
         "_refused",
-        "_rests",
         "_short_way",
         "_stall_timeout",
         "_stream_turn",
@@ -79,7 +79,7 @@ class HttpInbox:
         self._gate = Gate(clock, shared.pause_of(account))
         self._ration = shared.of(account, dialect.POLLS_PER_MINUTE)
         self._refused: Callable[[], None] = self._gate.admitted  # nobody, yet
-        self._rests: asyncio.Event | None = None  # set once the list is not read any more; None: it is not
+        self._precedence = Precedence(clock)
         self.unread: int | None = None
         """How many the vendor last said are unread; None if it never did."""
         self._timeout = account.http_config.timeout.total_seconds()
@@ -113,15 +113,9 @@ class HttpInbox:
         self.unread = self._dialect.read_count(read_json(call, await self._ask(call, self._ration)))
         return self.unread
 
-    @contextmanager
-    def listing(self) -> Iterator[None]:
+    def listing(self) -> AbstractContextManager[None]:
         """Let read marks wait while this is entered, for a while: they would move the rows from page to page."""
-        self._rests = rests = asyncio.Event()
-        try:
-            yield
-        finally:
-            self._rests = None
-            rests.set()
+        return self._precedence.listing()
 
     async def listable(self) -> int | None:
         """Ask for the number of unread notifications, if it counts what the list names."""
@@ -155,8 +149,7 @@ class HttpInbox:
 
     async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
         """Mark these as read, several calls at a time; after a refusal of the account the rest is left for later."""
-        if self._rests is not None:
-            await self._clock.wait(self._rests, _MARKS_WAIT)
+        await self._precedence.marking()
         results = await Marking(self._dialect, self._ask, self.page).run(upstream_ids)
         if self._gate.refuses:
             self._refused()
