@@ -24,9 +24,19 @@ from bellwire.values import dataclass
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Address", "Answer", "BrokenOffError", "Limits", "NoAddressError", "Origin", "UnreachedError", "Wire"]
+__all__ = [
+    "Address",
+    "Answer",
+    "BrokenOffError",
+    "HeldError",
+    "Limits",
+    "NoAddressError",
+    "Origin",
+    "UnreachedError",
+    "Wire",
+]
 
 USER_AGENT = f"Bellwire/{__version__}"
 
@@ -40,6 +50,10 @@ _FINAL = 200  # a status below it is followed by another
 
 class BrokenOffError(BellwireError):
     """The connection ended, or brought what is no HTTP, before there was a status."""
+
+
+class HeldError(BellwireError):
+    """Nothing was sent: while the connection was made, it had come to be unwanted."""
 
 
 class NoAddressError(BellwireError, ValueError):
@@ -132,11 +146,20 @@ class Wire:
         self._busy: set[_Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def exchange(self, origin: Origin, written: bytes, limits: Limits, *, repeatable: bool = False) -> Answer:
+    async def exchange(
+        self,
+        origin: Origin,
+        written: bytes,
+        limits: Limits,
+        *,
+        repeatable: bool = False,
+        held: Callable[[], bool] | None = None,
+    ) -> Answer:
         """Send what `request` made, and return the answer: whatever its status, it is no error.
 
         Raises `UnreachedError`, `BrokenOffError`, or TimeoutError if no status came in time. A ``repeatable`` request is
-        sent again if the connection that was kept for it had just been ended by the other side.
+        sent again if the connection that was kept for it had just been ended by the other side. ``held`` says, once a
+        connection has been made, whether the request is not to be sent after all: `HeldError`.
         """
         deadline = asyncio.get_running_loop().time() + limits.total
         connection = self._take(origin)
@@ -148,6 +171,9 @@ class Wire:
                     raise
         left = deadline - asyncio.get_running_loop().time()
         connection = await self.dialer.connect(origin, min(limits.connect, left), _Connection)
+        if held is not None and held():
+            self._keep(origin, connection)
+            raise HeldError
         return await self._ask(origin, connection, written, deadline, limits.answer)
 
     async def _ask(

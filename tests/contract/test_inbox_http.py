@@ -22,10 +22,12 @@ from bellwire.apis.inbox import HttpInbox
 from bellwire.apis.visual_layer import VisualLayer
 from bellwire.clock import SystemClock
 from bellwire.config.schema import AccountConfig
+from bellwire.dialing import Dialer
 from bellwire.errors import RateLimitedError, RejectedError, SourceError, StreamRefusedError, UnauthorizedError
 from bellwire.http import HttpPool
 from bellwire.model import Discard, MarkOutcome
 from fakes import FakeClock
+from harness import eventually
 from vendor_server import VendorServer, body, serving, status, vl_item
 
 if TYPE_CHECKING:
@@ -257,6 +259,37 @@ async def test_a_retry_after_that_cannot_be_read_is_none(server: VendorServer, o
     with pytest.raises(RateLimitedError) as caught:
         await open_inbox().page()
     assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize("what", ["list", "stream"])
+async def test_a_pause_that_is_asked_for_while_a_connection_is_made_holds_the_call_back(
+    server: VendorServer, open_inbox: Open, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    clock = FakeClock()
+    inbox = open_inbox(clock)
+    connecting, paused = asyncio.Event(), asyncio.Event()
+    connect = Dialer.connect
+
+    async def connect_late(*args: Any) -> Any:
+        connecting.set()
+        await paused.wait()
+        return await connect(*args)
+
+    server.scripted += [
+        status(429, **{"Retry-After": "5"}),
+        body('{"notifications": []}') if what == "list" else event_stream(b""),
+    ]
+    with monkeypatch.context() as patched:
+        patched.setattr(Dialer, "connect", connect_late)
+        asked = asyncio.create_task(inbox.page() if what == "list" else stream_of(inbox))
+        await connecting.wait()
+    assert [result.outcome for result in await inbox.mark_read(["a"])] == [MarkOutcome.RETRY]
+    paused.set()
+    await eventually(lambda: clock.sleeping == [5])
+    assert len(server.requests) == 1
+    await clock.advance(5)
+    await asked
+    assert len(server.requests) == 2
 
 
 # --- marking -------------------------------------------------------------------------------------------------------

@@ -82,6 +82,10 @@ class Gate:
             return f"the vendor refuses the account's credentials, and is asked again {math.ceil(seconds)} s from now"
         return None
 
+    def is_closed(self) -> bool:
+        """Whether a call would wait now."""
+        return self._waiting() > 0
+
     async def open(self) -> None:
         """Wait until no pause is left."""
         while pause := self._waiting():

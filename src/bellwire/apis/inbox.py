@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -19,7 +20,7 @@ from bellwire.apis.reading import lenient
 from bellwire.apis.short_way import ShortWay
 from bellwire.apis.streaming import HEADERS, HttpStream, Opening, open_directly, open_over_session
 from bellwire.errors import RejectedError, StreamRefusedError, UnauthorizedError
-from bellwire.wire import address_of
+from bellwire.wire import HeldError, address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -143,9 +144,11 @@ class HttpInbox:
         if call is None:
             message = "this API has no stream"
             raise StreamRefusedError(message, reason="no_stream")
-        async with self._gate.passage(turn=self._stream_turn):
-            opened = await self._resume(call, self._dialect.stream(None))
-        return HttpStream(call, opened, self._dialect, last_event_id)
+        while True:
+            with suppress(HeldError):
+                async with self._gate.passage(turn=self._stream_turn):
+                    opened = await self._resume(call, self._dialect.stream(None))
+                return HttpStream(call, opened, self._dialect, last_event_id)
 
     async def mark_read(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
         """Mark these as read, several calls at a time; after a refusal of the account the rest is left for later."""
@@ -160,6 +163,11 @@ class HttpInbox:
         self._refused, self._gate.admitted = refused, admitted
 
     async def _ask(self, call: Call, ration: Ration | None = None) -> bytes:
+        while True:
+            with suppress(HeldError):  # a pause was asked for while a connection was made: it begins again at the gate
+                return await self._ask_once(call, ration)
+
+    async def _ask_once(self, call: Call, ration: Ration | None) -> bytes:
         async with self._gate.passage(ration, self._turn if call.method == "GET" else None):
             with translated(call):
                 status, headers, body = await self._answer(call)
@@ -176,7 +184,11 @@ class HttpInbox:
 
     async def _over_wire(self, wire: Wire, call: Call) -> tuple[int, Mapping[str, str], bytes]:
         return await self._short_way.ask(
-            wire, call, _with_query(call), self._headers(call, _PACKED if call.method == "GET" else {})
+            wire,
+            call,
+            _with_query(call),
+            self._headers(call, _PACKED if call.method == "GET" else {}),
+            self._gate.is_closed,
         )
 
     async def _over_session(self, call: Call) -> tuple[int, Mapping[str, str], bytes]:
@@ -200,9 +212,12 @@ class HttpInbox:
                 if wire is None:
                     session = self._http.session(self._account.http_config)
                     return await open_over_session(session, call, url, headers, self._stall_timeout, wall)
-                times = self._timeout, self._stall_timeout
-                listener = self._http.listener(wire)
-                return await open_directly(listener, call, address_of(url, encoded=True), headers, times, wall)
+                address, listener = address_of(url, encoded=True), self._http.listener(wire)
+                listening = await listener.listen(address.origin, self._timeout, self._stall_timeout)
+                if self._gate.is_closed():
+                    listening.close()
+                    raise HeldError
+                return await open_directly(listening, call, address, headers, wall)
 
     def _url(self, call: Call) -> str:
         return self._account.base_url.rstrip("/") + _with_query(call)

@@ -13,7 +13,7 @@ from bellwire.errors import SourceError
 from bellwire.wire import Limits, address_of, lines_of, request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from bellwire.apis.dialect import Call
     from bellwire.wire import Address, Answer, Wire
@@ -37,7 +37,7 @@ class ShortWay:
         self._lines = b""
 
     async def ask(
-        self, wire: Wire, call: Call, target: str, headers: Mapping[str, str]
+        self, wire: Wire, call: Call, target: str, headers: Mapping[str, str], held: Callable[[], bool]
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Make a call to ``target``, behind the base URL; return status, headers and body. Raises what a wire does."""
         address = address_behind(self._base_url)
@@ -52,7 +52,7 @@ class ShortWay:
         written = request(call.method, whole_target, lines, body)
         limits = Limits(total=self._seconds, connect=self._seconds, answer=BODY_LIMIT)
         deadline = asyncio.get_running_loop().time() + self._seconds
-        answer = await wire.exchange(address.origin, written, limits, repeatable=call.method == "GET")
+        answer = await wire.exchange(address.origin, written, limits, repeatable=call.method == "GET", held=held)
         if not answer.whole:
             raise _half(call, answer, late=asyncio.get_running_loop().time() >= deadline)
         given = answer.headers

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bellwire.apis.dialect import Call, Dialect
     from bellwire.apis.sse import ServerSentEvent
-    from bellwire.listening import Listener, Listening
+    from bellwire.listening import Listening
     from bellwire.model import StreamItem
     from bellwire.wire import Address
 
@@ -110,15 +110,9 @@ async def open_over_session(
 
 
 async def open_directly(
-    listener: Listener,
-    call: Call,
-    address: Address,
-    headers: Mapping[str, str],
-    times: tuple[float, float],
-    wall: datetime,
+    listening: Listening, call: Call, address: Address, headers: Mapping[str, str], wall: datetime
 ) -> Bytes:
-    """Open a stream; ``times`` are the seconds for connecting, and those without bytes after which it is silent."""
-    listening = await listener.listen(address.origin, *times)
+    """Open a stream over a connection of its own."""
     try:
         written = request(call.method, address.target, lines_of(address, headers), b"")
         status, given = await listening.ask(written)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST: Final = 1_000
 """How many faults may stand at once."""
 
-_ON_ITS_WAY: Final = 0.25  # seconds in which a client may still send what it began before it read of a pause
+_ON_ITS_WAY: Final = 0.5  # seconds in which a client, on a busy machine too, may still send what it began before
 
 
 class TooManyError(Exception):
