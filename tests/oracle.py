@@ -27,6 +27,9 @@ VIEWS = 5
 _HEARD = timedelta(seconds=10)
 """So long after an answer was given it is heard and written, on a machine that does much else; or never."""
 
+_ON_ITS_WAY = timedelta(seconds=1)
+"""So long after its sender's death a request may still reach its receiver, on such a machine."""
+
 _DROPPED = 10  # every tenth item is one that nobody wants
 
 
@@ -39,7 +42,7 @@ class Cut:
     receiver: str | None
 
     def explains(self, receiver: str, first: Request, second: Request) -> bool:
-        unheard = self.begins - _HEARD <= first.at <= self.ends
+        unheard = self.begins - _HEARD <= first.at <= self.ends + _ON_ITS_WAY
         return self.receiver in (None, receiver) and unheard and self.begins <= second.at
 
 
