@@ -76,6 +76,9 @@ class FakeInbox:
     async def ready(self) -> None:
         await self._gate.open()
 
+    def line_up(self, begin: Callable[[], None]) -> None:
+        begin()
+
     def listing(self) -> AbstractContextManager[None]:
         return nullcontext()
 

@@ -40,6 +40,7 @@ class RenamedInbox:
         self._names = names
         self.unread_count = inbox.unread_count
         self.listable = inbox.listable
+        self.line_up = inbox.line_up
         self.listing = inbox.listing
         self.on_refusal = inbox.on_refusal
         self.ready = inbox.ready

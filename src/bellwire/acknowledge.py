@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from bellwire.metrics import Metrics
     from bellwire.model import AccountKey
-    from bellwire.ports import AcknowledgeLedger, Clock, Inbox
+    from bellwire.ports import AcknowledgeLedger, Alarm, Clock, Inbox
     from bellwire.records import DueMark
 
 _BATCH = 100
@@ -30,9 +31,9 @@ log = structlog.get_logger(__name__)
 
 
 class Acknowledge:
-    """Makes the read marks of one account."""
+    """Makes the read marks of one account. It has no task while none are owed, as of most accounts nearly always."""
 
-    __slots__ = ("_account", "_chance", "_clock", "_inbox", "_ledger", "_metrics", "_work")
+    __slots__ = ("_account", "_again", "_alarm", "_chance", "_clock", "_inbox", "_ledger", "_metrics", "_task")
 
     def __init__(
         self,
@@ -49,26 +50,51 @@ class Acknowledge:
         self._clock = clock
         self._metrics = metrics
         self._chance = chance
-        self._work = ledger.marks(account)
+        self._task: asyncio.Task[None] | None = None
+        self._alarm: Alarm | None = None
+        self._again = False  # it was woken while it worked
 
-    async def run(self) -> None:
-        """Make read marks as they fall due, until cancelled. A mark that was cut off is made again: marks may be repeated."""
+    def wake(self) -> None:
+        """Make what marks are due, now and as long as more fall due. Marks that are cut off are made again: they may be."""
+        self._rest(None)
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name=f"marks {self._account.name}")
+        else:
+            self._again = True
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Make no more; return what is still ending."""
+        self._rest(None)
+        if self._task is None:
+            return []
+        self._task.cancel()
+        return [self._task]
+
+    async def _work(self) -> None:
         failures = 0
-        while True:
-            self._work.clear()
-            try:
-                seconds = await self._turn()
-            except Exception:
-                # Whatever it is, it must end neither the account's marks nor the daemon.
-                log.exception("acknowledge_failed", account=self._account.name)
-                await self._clock.sleep(_PAUSES_AFTER_ERROR[min(failures, len(_PAUSES_AFTER_ERROR) - 1)])
-                failures += 1
-                continue
-            failures = 0
-            if seconds is None:
-                await self._work.wait()  # as most accounts do nearly always: with nothing more around it
-            elif seconds:
-                await self._clock.wait(self._work, seconds)
+        try:
+            while True:
+                self._again = False
+                try:
+                    seconds = await self._turn()
+                except Exception:
+                    # Whatever it is, it must end neither the account's marks nor the daemon.
+                    log.exception("acknowledge_failed", account=self._account.name)
+                    await self._clock.sleep(_PAUSES_AFTER_ERROR[min(failures, len(_PAUSES_AFTER_ERROR) - 1)])
+                    failures += 1
+                    continue
+                failures = 0
+                if seconds != 0 and not self._again:
+                    self._rest(seconds)
+                    return
+        finally:
+            self._task = None
+
+    def _rest(self, seconds: float | None) -> None:
+        """Sleep for so many seconds; None: until somebody wakes us."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None if seconds is None else self._clock.alarm(seconds, self.wake)
 
     async def _turn(self) -> float | None:
         """Make what marks are due; return in how many seconds there are more, None if only once some are owed."""

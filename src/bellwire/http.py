@@ -7,13 +7,13 @@ a proxy in its way, goes through aiohttp's sessions.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 from bellwire.listening import Listener
+from bellwire.turns import Turns
 from bellwire.wire import USER_AGENT, Wire
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class HttpPool:
         self._sessions: dict[tuple[str, TlsConfig], aiohttp.ClientSession] = {}
         self._wires: dict[TlsConfig, Wire] = {}
         self._listeners: dict[Wire, Listener] = {}
-        self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._turns: dict[tuple[str, str], Turns] = {}
         self._contexts: dict[TlsConfig, ssl.SSLContext] = {}  # each takes a tenth of a second to make
 
     def session(self, http: HttpConfig) -> aiohttp.ClientSession:
@@ -77,15 +77,15 @@ class HttpPool:
             listener = self._listeners[wire] = Listener(wire.dialer)
         return listener
 
-    def turn(self, base_url: str, kind: str = "list") -> asyncio.Semaphore:
+    def turns(self, base_url: str, kind: str = "list") -> Turns:
         """Return what is held while something of a kind is asked there: thousands must not ask all at once.
 
         Streams have turns of their own: where none comes to be opened, the lists that stand in for them must not wait.
         """
-        turn = self._turns.get((base_url, kind))
-        if turn is None:
-            turn = self._turns[base_url, kind] = asyncio.Semaphore(_AT_ONCE)
-        return turn
+        turns = self._turns.get((base_url, kind))
+        if turns is None:
+            turns = self._turns[base_url, kind] = Turns(_AT_ONCE)
+        return turns
 
     def _context(self, tls: TlsConfig) -> ssl.SSLContext:
         if tls not in self._contexts:

@@ -89,6 +89,10 @@ class Inbox(Protocol):
         """Wait until the vendor lets calls be made: what is asked then is asked at once."""
         ...
 
+    def line_up(self, begin: Callable[[], None]) -> None:
+        """Call ``begin`` once there is room to ask the vendor: at once, unless thousands want to."""
+        ...
+
     async def page(self, cursor: str | None = None) -> Page:
         """Fetch a page of unread notifications: the first, or the one that ``cursor`` from an earlier page names."""
         ...
@@ -266,10 +270,6 @@ class AcknowledgeLedger(Protocol):
 
     async def record_marks(self, records: Sequence[MarkRecord]) -> None:
         """Write what came of read marks."""
-        ...
-
-    def marks(self, account: AccountKey) -> asyncio.Event:
-        """Return the event that is set when the account may have new read marks; the caller clears it before it asks."""
         ...
 
 

@@ -35,7 +35,14 @@ class Watch:
     account: AccountConfig
     source: Source
     inbox: HttpInbox
+    marks: Acknowledge | None  # None: none are made
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Begin to end; return what is still ending."""
+        for task in self.tasks:
+            task.cancel()
+        return self.tasks + (self.marks.stop() if self.marks is not None else [])
 
 
 class Watches:
@@ -53,6 +60,7 @@ class Watches:
         self._broken: asyncio.Future[None] | None = None
         self._closed = False
         self._on_end = self._ended  # one for all
+        ledger.on_marks_owed = self._owed
 
     @property
     def sources(self) -> list[Source]:
@@ -71,7 +79,11 @@ class Watches:
     def add(self, key: AccountKey, account: AccountConfig, inbox: HttpInbox) -> None:
         """Watch the account from the next `begin` on."""
         source = Source(account, inbox, self._intake, self._ledger, self._around)
-        watch = self.by_key[key] = Watch(key=key, account=account, source=source, inbox=inbox)
+        marks = None
+        if not account.paused and not self._dry:
+            around = self._around
+            marks = Acknowledge(key, inbox, self._ledger, around.clock, around.metrics, around.rng)
+        watch = self.by_key[key] = Watch(key=key, account=account, source=source, inbox=inbox, marks=marks)
         self._waiting.append(watch)
 
     def order(self, keys: Iterable[AccountKey]) -> None:
@@ -87,10 +99,7 @@ class Watches:
 
     async def remove(self, key: AccountKey) -> None:
         """Watch the account no more."""
-        tasks = self.by_key.pop(key).tasks
-        for task in tasks:
-            task.cancel()
-        if tasks:
+        if tasks := self.by_key.pop(key).stop():
             await asyncio.wait(tasks, timeout=_UNWATCH_PATIENCE)
 
     async def run(self) -> None:
@@ -100,11 +109,10 @@ class Watches:
             await self._broken
         finally:
             self._closed = True
-            tasks = [task for watch in self.by_key.values() for task in watch.tasks]
-            tasks += [self._starting] if self._starting is not None else []
-            for task in tasks:
-                task.cancel()
-            if tasks:
+            if self._starting is not None:
+                self._starting.cancel()
+            tasks = [task for watch in self.by_key.values() for task in watch.stop()]
+            if tasks := tasks + ([self._starting] if self._starting is not None else []):
                 await asyncio.wait(tasks)
 
     async def _begin_rest(self, portion: list[Watch]) -> None:
@@ -124,12 +132,14 @@ class Watches:
     def _start(self, watch: Watch) -> None:
         name = watch.account.name
         watch.tasks.append(asyncio.create_task(watch.source.run(), name=f"source-{name}"))
-        if not watch.account.paused and not self._dry:
-            ledger, around = self._ledger, self._around
-            marks = Acknowledge(watch.key, watch.inbox, ledger, around.clock, around.metrics, around.rng)
-            watch.tasks.append(asyncio.create_task(marks.run(), name=f"marks-{name}"))
-        for task in watch.tasks:
-            task.add_done_callback(self._on_end)
+        watch.tasks[-1].add_done_callback(self._on_end)
+        if watch.marks is not None:
+            watch.marks.wake()
+
+    def _owed(self, key: AccountKey) -> None:
+        watch = self.by_key.get(key)
+        if watch is not None and watch.marks is not None and watch.tasks and not self._closed:
+            watch.marks.wake()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) and self._broken and not self._broken.done():

@@ -15,6 +15,7 @@ from makers import OPS, PAGER, VISION, a_policy, an_alert, an_arrival, ids
 
 if TYPE_CHECKING:
     from bellwire.ledger.ledger import Ledger
+    from bellwire.model import AccountKey
     from fakes import FakeClock
 
 SLACK = a_policy(OPS)
@@ -38,13 +39,14 @@ async def sent(ledger: Ledger, number: int = 1, **values: Any) -> tuple[str, lis
 async def test_a_person_may_have_marked_what_the_policy_never_does(ledger: Ledger) -> None:
     delivery, alert_ids = await sent(ledger, 3)
     assert await due(ledger) == []
-    ledger.marks(VISION).clear()
+    owed: list[AccountKey] = []
+    ledger.on_marks_owed = owed.append
 
     result = await ledger.presses.mark_read(order(delivery))
 
     assert result == Marked(asked={"vision": 3}, before=0, unmarkable=0, unsettled=0)
     assert len(await due(ledger)) == 3
-    assert ledger.marks(VISION).is_set()
+    assert owed == [VISION]
     assert await states(ledger) == {"delivered": 3}
     for alert_id in alert_ids:
         (event,) = (await story(ledger, alert_id))["events"]

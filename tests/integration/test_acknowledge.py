@@ -15,12 +15,14 @@ from bellwire.errors import RejectedError, SourceError, UnauthorizedError
 from bellwire.ledger import auditing
 from bellwire.metrics import Metrics
 from bellwire.model import MarkOutcome, MarkPolicy, MarkResult
+from fakes import settle
 from makers import VISION, an_arrival
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from bellwire.ledger.ledger import Ledger
+    from bellwire.model import AccountKey
     from fakes import FakeClock
 
 
@@ -43,12 +45,20 @@ class ScriptedInbox(Journal[list[str]]):
 async def acknowledging(ledger: Ledger, clock: FakeClock, inbox: Any) -> AsyncIterator[Metrics]:
     metrics = Metrics()
     acknowledge = Acknowledge(VISION, inbox, ledger, clock, metrics, random.Random(1))
-    task = asyncio.create_task(acknowledge.run())
+    owed: set[AccountKey] = set()
+
+    def on_marks_owed(account: AccountKey) -> None:
+        owed.add(account)
+        acknowledge.wake()
+
+    ledger.on_marks_owed = on_marks_owed
+    acknowledge.wake()
     try:
         yield metrics
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        ending = acknowledge.stop()
+        await asyncio.gather(*ending, return_exceptions=True)
+        assert owed <= {VISION}
 
 
 async def owe_mark(ledger: Ledger, number: int = 1) -> list[str]:
@@ -126,3 +136,16 @@ async def test_an_answer_that_names_nobody_confirms_nothing(ledger: Ledger, cloc
     async with acknowledging(ledger, clock, inbox):
         await marks(ledger, clock, {"confirmed": 1})
     assert len(inbox.messages) == 2
+
+
+async def test_what_falls_due_later_needs_no_task_meanwhile(ledger: Ledger, clock: FakeClock) -> None:
+    inbox = ScriptedInbox()
+    async with acknowledging(ledger, clock, inbox):
+        await marks(ledger, clock, {})
+        (first,) = await owe_mark(ledger)
+        await marks(ledger, clock, {"confirmed": 1})
+        await settle()
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == f"marks {VISION.name}"]
+        (second,) = await owe_mark(ledger)
+        await marks(ledger, clock, {"confirmed": 2})
+    assert inbox.messages == [[first], [second]]

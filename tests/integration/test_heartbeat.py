@@ -136,7 +136,6 @@ async def part_of(app: App, part: str) -> asyncio.Task[None]:
     ("part", "reason"),
     [
         ("source-vision", "the watch of account vision has ended"),
-        ("marks-vision", "the watch of account vision has ended"),
         ("dispatch-pager/webhook", "dispatch to pager/webhook has ended"),
         ("retention", "retention has ended"),
         ("audit", "audit has ended"),

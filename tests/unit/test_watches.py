@@ -46,10 +46,6 @@ class EmptyLedger:
         del account, limit
         return DueMarks(marks=(), next_due=None)
 
-    def marks(self, account: AccountKey) -> asyncio.Event:
-        del account
-        return asyncio.Event()
-
 
 class NoIntake:
     async def caught_up(self, account: AccountKey) -> None:

@@ -58,9 +58,9 @@ class HttpInbox:
         "_refused",
         "_short_way",
         "_stall_timeout",
-        "_stream_turn",
+        "_stream_turns",
         "_timeout",
-        "_turn",
+        "_turns",
         "unread",
     )
 
@@ -85,8 +85,8 @@ class HttpInbox:
         """How many the vendor last said are unread; None if it never did."""
         self._timeout = account.http_config.timeout.total_seconds()
         self._short_way = ShortWay(account.base_url, self._timeout)
-        self._turn = http.turn(account.base_url)
-        self._stream_turn = http.turn(account.base_url, "stream")
+        self._turns = http.turns(account.base_url)
+        self._stream_turns = http.turns(account.base_url, "stream")
         self._stall_timeout = account.stream.stall_timeout.total_seconds()
 
     @property
@@ -97,6 +97,10 @@ class HttpInbox:
     async def ready(self) -> None:
         """Wait until the vendor lets calls be made."""
         await self._gate.open()
+
+    def line_up(self, begin: Callable[[], None]) -> None:
+        """Call ``begin`` once the list may be read: not everybody's at once."""
+        self._turns.line_up(begin)
 
     async def page(self, cursor: str | None = None) -> Page:
         """Fetch a page of unread notifications."""
@@ -146,7 +150,7 @@ class HttpInbox:
             raise StreamRefusedError(message, reason="no_stream")
         while True:
             with suppress(HeldError):
-                async with self._gate.passage(turn=self._stream_turn):
+                async with self._gate.passage(turn=self._stream_turns):
                     opened = await self._resume(call, self._dialect.stream(None))
                 return HttpStream(call, opened, self._dialect, last_event_id)
 
@@ -168,7 +172,7 @@ class HttpInbox:
                 return await self._ask_once(call, ration)
 
     async def _ask_once(self, call: Call, ration: Ration | None) -> bytes:
-        async with self._gate.passage(ration, self._turn if call.method == "GET" else None):
+        async with self._gate.passage(ration, self._turns if call.method == "GET" else None):
             with translated(call):
                 status, headers, body = await self._answer(call)
             error = refusal(call, status, headers, self._clock.wall()) or web_page(call, headers, body)
@@ -237,7 +241,8 @@ class HttpInbox:
         )
 
     def _headers(self, call: Call, more: Mapping[str, str]) -> dict[str, str]:
-        every = {"Accept": "application/json", **more, **self._account.headers, **dict(call.headers)}
+        own = {name: value.get_secret_value() for name, value in self._account.headers.items()}
+        every = {"Accept": "application/json", **more, **own, **dict(call.headers)}
         if call.body is not None:
             every["Content-Type"] = "application/json"
         return every | dict(self._dialect.headers(self._clock.wall()))

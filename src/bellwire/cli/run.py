@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import pickle
 import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 import structlog
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from bellwire.cli.folding import Folding
     from bellwire.cli.notify import ServiceManager
     from bellwire.config.schema import Config
+
+A = TypeVar("A")
 
 _COLLECT_AFTER = 5_000  # more objects than before: a burst makes many that are soon gone by themselves
 
@@ -43,7 +46,7 @@ def run(option: str | None, dry: bool) -> None:  # noqa: FBT001 - click's way
     """
     sys.setswitchinterval(0.001)  # the event loop and the ledger take turns: five times as often as by default
     gc.disable()  # until everything is imported: there is nothing to collect, and much to look through
-    config, url = configured(option)
+    config, url = _anew(lambda: configured(option))
     from bellwire.cli.logs import configure_logs  # noqa: PLC0415 - nothing is logged before the configuration is good
     from bellwire.errors import BellwireError  # noqa: PLC0415
 
@@ -53,10 +56,20 @@ def run(option: str | None, dry: bool) -> None:  # noqa: FBT001 - click's way
             _throwaway_ledger() if dry else nullcontext(url) as ledger_url,
             asyncio.Runner(loop_factory=_loop()) as runner,
         ):
-            runner.run(_counting(folding, _serve(config, ledger_url, lambda: reread(option), dry=dry)))
+            runner.run(_counting(folding, _serve(config, ledger_url, lambda: _anew(lambda: reread(option)), dry=dry)))
     except BellwireError as error:
         click.echo(f"bellwire: {error}", err=True)
         sys.exit(1)
+
+
+def _anew(read: Callable[[], A]) -> A:
+    """Return what ``read`` does, written down and made anew once everything else of the reading is gone.
+
+    Reading takes many times what is kept of it; what was kept would lie between, and hold on to all of it.
+    """
+    written = pickle.dumps(read())
+    gc.collect()
+    return cast("A", pickle.loads(written))  # noqa: S301 - our own, of a moment ago
 
 
 async def _counting(folding: Folding, work: Coroutine[None, None, None]) -> None:

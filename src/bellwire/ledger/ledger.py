@@ -82,7 +82,6 @@ class Ledger:
         self._database = database
         self.clock = clock
         self._channel_work: dict[ChannelKey, asyncio.Event] = {}
-        self._account_work: dict[AccountKey, asyncio.Event] = {}
         with database.reader.connect() as connection:
             last = last_id(connection)
         context = Context(clock=clock, ids=Ids(last), owner=secrets.token_hex(8))
@@ -90,6 +89,8 @@ class Ledger:
         self._writer = Writer(database.writer, context, self._committed)
         self.on_suppressed: Callable[[Mapping[str, int]], None] = lambda _: None
         """Called after each commit in which the ledger itself suppressed something, with how many by reason."""
+        self.on_marks_owed: Callable[[AccountKey], None] = lambda _: None
+        """Called after each commit by which an account may have new read marks."""
         self.timetable_changed = asyncio.Event()
         """Set when windows have changed: what waits for them must be timed anew."""
         self.letters = DeadLetters(self._writer)
@@ -246,10 +247,6 @@ class Ledger:
         """Write what came of read marks."""
         await self._writer.run(marking.record_marks, records, first=True)
 
-    def marks(self, account: AccountKey) -> asyncio.Event:
-        """Return the event that says that the account may have read marks to make."""
-        return self._account_work.setdefault(account, asyncio.Event())
-
     # --- retention ---
 
     async def strip_contents(self, before: datetime) -> int:
@@ -326,7 +323,7 @@ class Ledger:
         for channel in channels:
             self.work(channel).set()
         for account in transaction.due_accounts:
-            self.marks(account).set()
+            self.on_marks_owed(account)
         if transaction.suppressed:
             self.on_suppressed(transaction.suppressed)
 

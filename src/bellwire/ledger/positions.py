@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
+from bellwire.ledger.prepared import Prepared
 from bellwire.ledger.tables import accounts, alert_events, alerts, source_events
 from bellwire.model import AlertState
 from bellwire.records import Position
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
 
 _KEPT_EVENTS = 200  # an account
 
+_MINE = accounts.c.id == bindparam("account")
+_READ = Prepared(select(accounts.c.started_at, accounts.c.connected_at, accounts.c.last_event_id).where(_MINE))
+_SAVE = Prepared(
+    accounts.update()
+    .where(_MINE)
+    .values(
+        started_at=bindparam("to_started_at"),
+        connected_at=bindparam("to_connected_at"),
+        last_event_id=bindparam("to_last_event_id"),
+    )
+)
+
 
 def read_positions(tx: Transaction, keys: Sequence[AccountKey]) -> list[Position]:
     """Return where each account's source stood."""
-    columns = accounts.c.started_at, accounts.c.connected_at, accounts.c.last_event_id
-    rows = [tx.connection.execute(select(*columns).where(accounts.c.id == tx.account_id(key))).one() for key in keys]
+    rows = [_READ.first(tx.connection, {"account": tx.account_id(key)}) for key in keys]
     return [
         Position(started_at=row.started_at, connected_at=row.connected_at, last_event_id=row.last_event_id)
         for row in rows
@@ -34,11 +46,12 @@ def save_positions(tx: Transaction, moves: Sequence[tuple[AccountKey, Position]]
     """Keep where each account's source stands now; the last one counts."""
     for key, position in dict(moves).items():
         values = {
-            "started_at": position.started_at,
-            "connected_at": position.connected_at,
-            "last_event_id": position.last_event_id,
+            "account": tx.account_id(key),
+            "to_started_at": position.started_at,
+            "to_connected_at": position.connected_at,
+            "to_last_event_id": position.last_event_id,
         }
-        tx.connection.execute(accounts.update().where(accounts.c.id == tx.account_id(key)).values(values))
+        _SAVE.run(tx.connection, values)
     return [None] * len(moves)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.model import AccountKey
@@ -58,6 +58,9 @@ _LISTED = Prepared(
         alerts.c.upstream_id.in_(KEYS),
     )
 )
+
+_CATCH_UP = and_(deliveries.c.open, deliveries.c.due_at == NOT_YET, deliveries.c.wall_due_at.is_(None))
+_DIGESTS = Prepared(select(deliveries.c.id).where(UNFINISHED, _CATCH_UP, deliveries.c.group_key.in_(KEYS)))
 
 
 @dataclass(slots=True)
@@ -86,21 +89,21 @@ def record_arrivals(tx: Transaction, batches: Sequence[Sequence[Arrival]]) -> li
 
 def release_digests(tx: Transaction, keys: Sequence[AccountKey]) -> list[None]:
     """Make the catch-up digests of these accounts due, and closed to further members."""
-    _release(tx, deliveries.c.group_key.in_([catch_up_group(key) for key in keys]))
+    waiting = _DIGESTS.all(tx.connection, keys=sorted({catch_up_group(key) for key in keys}))
+    _release(tx, [row.id for row in waiting])
     return [None] * len(keys)
 
 
 def release_abandoned_digests(tx: Transaction, questions: Sequence[Sequence[AccountKey]]) -> list[None]:
     """Make those catch-up digests due that no catch-up of any of these accounts will ever release."""
     for kept in questions:
-        _release(tx, deliveries.c.group_key.not_in([catch_up_group(key) for key in kept]))
+        groups = {catch_up_group(key) for key in kept}
+        rows = tx.connection.execute(select(deliveries.c.id, deliveries.c.group_key).where(UNFINISHED, _CATCH_UP))
+        _release(tx, [row.id for row in rows if row.group_key not in groups])
     return [None] * len(questions)
 
 
-def _release(tx: Transaction, condition: ColumnElement[bool]) -> None:
-    catch_up = and_(deliveries.c.open, deliveries.c.due_at == NOT_YET, deliveries.c.wall_due_at.is_(None))
-    waiting = select(deliveries.c.id).where(UNFINISHED, catch_up, condition)
-    ids = list(tx.connection.execute(waiting).scalars())
+def _release(tx: Transaction, ids: Sequence[str]) -> None:
     for some in in_chunks(ids):
         values = {"due_at": tx.now, "wanted_at": tx.now, "open": False}
         tx.connection.execute(deliveries.update().where(deliveries.c.id.in_(some)).values(values))

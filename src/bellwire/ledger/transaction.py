@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from bellwire.ledger.prepared import Insertion
+from bellwire.ledger.prepared import Insertion, Prepared
 from bellwire.ledger.tables import accounts, channels, totals
 
 if TYPE_CHECKING:
@@ -31,6 +31,18 @@ TALLY = "troubles."
 DIED = f"{TALLY}died."  # and the channel's row
 UNMARKED = f"{TALLY}unmarked."  # and the account's
 
+_FIND = {
+    accounts: Prepared(
+        select(accounts.c.id).where(accounts.c.name == bindparam("name"), accounts.c.base_url == bindparam("base_url"))
+    ),
+    channels: Prepared(
+        select(channels.c.id).where(
+            channels.c.receiver == bindparam("receiver"),
+            channels.c.kind == bindparam("kind"),
+            channels.c.name == bindparam("name"),
+        )
+    ),
+}
 _ADD_TO_TOTALS = Insertion(totals, "ON CONFLICT (name) DO UPDATE SET number = totals.number + excluded.number")
 
 
@@ -128,10 +140,11 @@ class Transaction:
         return known
 
     def _row_of(self, table: Table, columns: dict[str, str]) -> int:
-        found: int | None = self.connection.execute(select(table.c.id).filter_by(**columns)).scalar_one_or_none()
+        found = _FIND[table].first(self.connection, columns)
         if found is None:
-            (found,) = self.connection.execute(table.insert().values(**columns).returning(table.c.id)).one()
-        return found
+            found = self.connection.execute(table.insert().values(**columns).returning(table.c.id)).one()
+        number: int = found.id
+        return number
 
     def finish(self) -> None:
         """Write the totals."""

@@ -186,6 +186,7 @@ class Lister:
         standing.read(border, changes)
         self._look_again_soon()
         await site.save()
+        site.begun = True
 
     def _look_again_soon(self) -> None:
         """Look at the list once more after a moment: it may lag, and have hidden something that no stream brings."""

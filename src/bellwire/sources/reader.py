@@ -19,7 +19,7 @@ class Reader:
     What the lister raises ends the block, as a task group would have it; which takes three times the memory.
     """
 
-    __slots__ = ("_alarm", "_body", "_failure", "_leaving", "_lister", "_missed", "_site", "_task")
+    __slots__ = ("_alarm", "_body", "_failure", "_in_line", "_leaving", "_lister", "_missed", "_site", "_task")
 
     def __init__(self, site: Site, lister: Lister) -> None:
         self._site = site
@@ -29,6 +29,7 @@ class Reader:
         self._alarm: Alarm | None = None
         self._failure: Exception | None = None
         self._leaving = False
+        self._in_line = False
         self._missed = False  # it was woken while it worked
 
     async def __aenter__(self) -> None:
@@ -49,9 +50,15 @@ class Reader:
     def _wake(self) -> None:
         if self._task is not None or self._leaving:
             self._missed = True
-            return
-        self._rest(None)
-        self._task = asyncio.create_task(self._work(), name=f"list {self._site.key.name}")
+        elif not self._in_line:
+            self._rest(None)
+            self._in_line = True
+            self._site.inbox.line_up(self._begin)
+
+    def _begin(self) -> None:
+        self._in_line = False
+        if not self._leaving:
+            self._task = asyncio.create_task(self._work(), name=f"list {self._site.key.name}")
 
     async def _work(self) -> None:
         try:

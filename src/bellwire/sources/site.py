@@ -50,6 +50,7 @@ class Site:
     standing: Standing
     newest: datetime = _LONG_AGO  # of what was found so far
     grave_at: datetime | None = None  # when the last alerts came, if they were errors or worse
+    begun: bool = False  # the list was read, and where that left us is kept
 
     async def hand_in(
         self, found: Sequence[Notification], via: Via, *, late: bool = False, first_start: bool = False

@@ -73,7 +73,7 @@ class Source:
     @property
     def is_beginning(self) -> bool:
         """Whether its first connection, or the first reading of its list, is under way: it has not failed either."""
-        return self._site.standing.behind and self.state in _UNDER_WAY
+        return not self._site.begun and self.state in _UNDER_WAY
 
     def _refused(self) -> None:
         """Follow a refusal that a read mark met: everything of the account waits with it."""
