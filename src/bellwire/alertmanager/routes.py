@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bellwire.alertmanager.matching import Seen, matchers_of
+from bellwire.alertmanager.matching import Seen, UntranslatableError, matchers_of
 from bellwire.alertmanager.yaml_out import Comment, Items, Table
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ _REPEAT = (
 _DROPPING = (
     "{name}, the receiver here, delivers nothing. A root must name one that does, so this one stands in, and the last "
     "route below drops what no other takes."
+)
+_LEFT_OUT = (
+    "The route in line {line} is left out, with all below it: {error}. What it took goes to the routes after it, or to this "
+    "one: write it anew."
 )
 _HOLD = "there, what still fires is sent when the window opens: the same as `hold` here"
 
@@ -48,7 +52,7 @@ class Tree:
         for key, value in (("group_by", Items()), ("group_wait", "30s"), ("group_interval", "5m")):
             if key not in made.keys:
                 made.put(key, value, f"Alertmanager's default for {key}")
-        children = Items(self._route(child, frozenset()) for child in node.list("routes"))
+        children = self._routes(node, made, frozenset())
         if drops:
             children.append(Table([("receiver", None)]))
         if children:
@@ -69,11 +73,20 @@ class Tree:
             made.put("continue", value=True)
         self._grouping(node, made)
         windows = self._windows(node, made, inherited)
-        children = Items(self._route(child, windows) for child in node.list("routes"))
-        if children:
+        if children := self._routes(node, made, windows):
             made.put("routes", children)
         self._rest(node, made)
         return made
+
+    def _routes(self, node: Node, made: Table, inherited: frozenset[str]) -> Items:
+        """Return the routes below; the parent is told of those that are left out, in order not to take more than they did."""
+        found = Items()
+        for child in node.list("routes"):
+            try:
+                found.append(self._route(child, inherited))
+            except UntranslatableError as error:
+                made.note(_LEFT_OUT.format(line=child.line, error=error))
+        return found
 
     def _grouping(self, node: Node, made: Table) -> None:
         if node.get("group_by") is not None:

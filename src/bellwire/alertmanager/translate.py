@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bellwire.alertmanager.matching import Seen, matchers_of
+from bellwire.alertmanager.matching import Seen, UntranslatableError, matchers_of
 from bellwire.alertmanager.receivers import receivers_of
 from bellwire.alertmanager.routes import Tree
 from bellwire.alertmanager.source import read
@@ -35,7 +35,7 @@ def translate(text: str, file: str) -> str:
         node.refuse("there is no route: is this an Alertmanager configuration?")
     route = Tree(made, silent, seen).root(root)
     intervals = Items(_interval(each) for key in ("time_intervals", "mute_time_intervals") for each in node.list(key))
-    rules = Items(_inhibition(each, seen) for each in node.list("inhibit_rules"))
+    rules, lost = _inhibitions(node.list("inhibit_rules"), seen)
     whole = Table()
     _head(whole, file, seen)
     whole.put("accounts", Items())
@@ -47,6 +47,8 @@ def translate(text: str, file: str) -> str:
         whole.put("time_intervals", intervals)
     if rules:
         whole.put("inhibit_rules", rules, _DURATION)
+    for told in lost:
+        whole.note(told)
     _tail(whole, node, defaults)
     return write(whole)
 
@@ -102,6 +104,17 @@ def _spec(node: Node) -> Table:
     for key, value in node.rest():
         made.note(f"{key} (line {value.line}) has no equivalent")
     return made
+
+
+def _inhibitions(nodes: list[Node], seen: Seen) -> tuple[Items, list[str]]:
+    """Return the rules, and what to say of those that would inhibit more than they did."""
+    rules, lost = Items(), []
+    for node in nodes:
+        try:
+            rules.append(_inhibition(node, seen))
+        except UntranslatableError as error:
+            lost.append(f"The inhibit rule in line {node.line} is left out: {error}")
+    return rules, lost
 
 
 def _inhibition(node: Node, seen: Seen) -> Table:

@@ -261,6 +261,14 @@ class File:
             engine.dispose()
 
 
+def refusal(answer: Any) -> str:
+    """Return why the daemon refused: its words, or each fault with the way to it; empty if it does not say."""
+    detail = answer.get("detail", "") if isinstance(answer, dict) else ""
+    if isinstance(detail, str):
+        return detail
+    return "; ".join(f"{'.'.join(map(str, each['loc'][1:])) or 'the order'}: {each['msg']}" for each in detail)
+
+
 def _demand_proof(connection: http.client.HTTPConnection, token: str) -> None:
     """Have the other side show that it knows ``token``, before this connection tells it. Raises `NoAnswerError`."""
     from bellwire.web.proof import HEADER, PATH, is_proof, proof  # noqa: PLC0415 - only where a token is told

@@ -65,7 +65,7 @@ def unusable(error: ConfigError) -> NoReturn:
 def _remedy(fault: Fault) -> str | None:
     """Return what helps where the daemon has a secret that whoever calls has not; None where that is not the fault."""
     variable = _REMEDIES.get(fault.path.removesuffix(_FILE))
-    if variable is None:
+    if variable is None or fault.file == f"${variable}":
         return None
     if not fault.path.endswith(_FILE):
         return f"if the daemon alone has it in its environment, set it here too, or set ${variable}"

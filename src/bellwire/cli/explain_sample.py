@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +11,12 @@ import click
 from bellwire.cli.errors import TO_READ, configured
 from bellwire.cli.printing import plain, print_json, say, state
 from bellwire.cli.routing_text import outcome, steps, suppressor
+from bellwire.config.moment import parse_moment
 from bellwire.config.nearest import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -37,7 +37,7 @@ _TOLD = frozenset(
 def explain_sample(option: str | None, *, as_json: bool) -> None:
     """Tell it of the JSON on standard input."""
     config, url = configured(option, TO_READ)
-    said = _said(sys.stdin.read())
+    said = _said(sys.stdin.buffer.read())
     from bellwire.clock import SystemClock  # noqa: PLC0415 - a bad configuration is said at once
     from bellwire.config.rules import compile_rules  # noqa: PLC0415
     from bellwire.rehearsal.samples import SampleError, Saying, account_named, sample_of, unknown_account  # noqa: PLC0415
@@ -59,9 +59,11 @@ def explain_sample(option: str | None, *, as_json: bool) -> None:
         _tell(answer)
 
 
-def _said(text: str) -> Mapping[str, Any]:
+def _said(text: bytes) -> Mapping[str, Any]:
+    from bellwire.apis.reading import loads  # noqa: PLC0415 - commands must start fast
+
     try:
-        said = json.loads(text)
+        said = loads(text)  # as what vendors send
     except ValueError as error:
         message = f"standard input is no JSON: {plain(error)}"
         raise click.UsageError(message) from None
@@ -77,25 +79,24 @@ def _said(text: str) -> Mapping[str, Any]:
 
 
 def _labels(said: Mapping[str, Any]) -> dict[str, str]:
+    from bellwire.apis.reading import labels_of  # noqa: PLC0415 - as above
+
     labels = said.get("labels") or {}
     if not isinstance(labels, dict):
         message = "labels must be a mapping of texts"
         raise click.UsageError(message)
     fields = {name: said[name] for name in _FIELDS if said.get(name) is not None}
-    return {
-        str(name): value if isinstance(value, str) else json.dumps(value) for name, value in (labels | fields).items()
-    }
+    return labels_of(**labels | fields)
 
 
 def _moment(text: object) -> datetime | None:
     if text is None:
         return None
     try:
-        when = datetime.fromisoformat(str(text))
-    except ValueError:
-        message = f"received_at: {plain(text)} is no time: write it as 2026-11-23T10:00:00Z"
+        return parse_moment(str(text))
+    except ValueError as error:
+        message = f"received_at: {plain(text)} {error}"
         raise click.UsageError(message) from None
-    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _asker(url: str) -> Callable[[Callable[[Connection], Overcast]], Overcast] | None:

@@ -25,7 +25,7 @@ WINDOW = 60.0
 _KEPT = 1000  # faults at once: more are counted apart
 _FAULTS = frozenset({"warning", "error", "critical"})
 _ANSWERS = frozenset({"reload_failed", "restart_needed"})  # to someone who asked: each time
-_VARYING = frozenset({"alert", "alert_id", "delivery", "delivery_id", "upstream_id", "timestamp", "attempt"})
+_VARYING = frozenset({"alert", "alert_id", "alerts", "delivery", "delivery_id", "upstream_id", "timestamp", "attempt"})
 
 Key = tuple[tuple[str, str], ...]
 
@@ -92,8 +92,9 @@ class Folding:
 
 
 def _key(event: EventDict) -> Key:
+    varying = _VARYING | {"detail"} if "reason" in event else _VARYING  # what servers say names each request anew
     return tuple(
         (name, repr(value))
         for name, value in sorted(event.items())
-        if name not in _VARYING and (isinstance(value, bool) or not isinstance(value, int | float))
+        if name not in varying and (isinstance(value, bool) or not isinstance(value, int | float))
     )

@@ -58,7 +58,7 @@ def summed(done: str, would: str, answers: list[Answer], *, dry: bool) -> None:
 
 
 def _one_part(config: Config, url: str, action: str, asked: Answer) -> Answer:
-    from bellwire.cli.ask import Daemon, NoAnswerError  # noqa: PLC0415 - commands must start fast
+    from bellwire.cli.ask import Daemon, NoAnswerError, refusal  # noqa: PLC0415 - commands must start fast
     from bellwire.errors import BellwireError  # noqa: PLC0415
 
     try:
@@ -68,7 +68,7 @@ def _one_part(config: Config, url: str, action: str, asked: Answer) -> Answer:
     if status == _OK:
         return dict(answer)
     if status == _NO_ORDER:
-        raise click.UsageError(plain(answer["detail"]))
+        raise click.UsageError(plain(refusal(answer)))
     if status in _REFUSED:
         fail(plain(answer["detail"]))
     try:
@@ -106,7 +106,7 @@ async def _on_file(config: Config, url: str, action: str, asked: Answer) -> Answ
 
 def order_of(asked: Answer) -> LetterOrder:
     """Return the order that the API would have been asked for."""
-    from bellwire.config.duration import parse_duration  # noqa: PLC0415 - as above
+    from bellwire.config.moment import parse_reach  # noqa: PLC0415 - as above
     from bellwire.records import LetterOrder  # noqa: PLC0415
 
     after, _, until = asked.get("next", "").partition(".")
@@ -114,7 +114,7 @@ def order_of(asked: Answer) -> LetterOrder:
     return LetterOrder(
         deliveries=tuple(asked["deliveries"]) or None if "deliveries" in asked else None,
         receiver=asked.get("receiver"),
-        since=None if since is None else parse_duration(since).total_seconds(),
+        since=None if since is None else parse_reach(since).total_seconds(),
         after=after,
         until=until or None,
         to=asked.get("to"),

@@ -8,7 +8,7 @@ import click
 
 from bellwire.cli.letters import carry_out, counted, summed
 from bellwire.cli.printing import ask_options, print_json
-from bellwire.config.duration import parse_duration
+from bellwire.config.moment import parse_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ class _Duration(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Hold it to be one, in the words in which it was given."""
         try:
-            parse_duration(value)
+            parse_reach(value)
         except ValueError as error:
             self.fail(f"{value} {error}", param, ctx)
         return value

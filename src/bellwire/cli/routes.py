@@ -104,15 +104,15 @@ def _moment(at: str | None, config: Config) -> datetime | None:
     """Return the moment that ``at`` names: without an offset, by the configuration's zone."""
     if at is None:
         return None
-    from datetime import UTC, datetime  # noqa: PLC0415 - only if asked for
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only if asked for
+
+    from bellwire.config.moment import parse_moment  # noqa: PLC0415 - as above
 
     try:
-        when = datetime.fromisoformat(at)
-    except ValueError:
-        message = f"{plain(at)} is no time: write it as 2026-11-23T10:00:00+01:00"
+        return parse_moment(at, ZoneInfo(config.global_.timezone))
+    except ValueError as error:
+        message = f"--at: {plain(at)} {error}"
         raise click.UsageError(message) from None
-    return (when if when.tzinfo else when.replace(tzinfo=ZoneInfo(config.global_.timezone))).astimezone(UTC)
 
 
 def _alert(config: Config, url: str, reference: str | None, given: dict[str, str], when: datetime | None) -> Alert:

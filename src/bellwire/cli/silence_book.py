@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
-from bellwire.cli.ask import Daemon, NoAnswerError
+from bellwire.cli.ask import Daemon, NoAnswerError, refusal
 from bellwire.cli.person import on_file
 from bellwire.errors import BellwireError
 
@@ -34,8 +34,8 @@ _OK, _CREATED, _NOT_FOUND = 200, 201, 404
 class SilenceBook(Protocol):
     """What may be done with silences."""
 
-    def every(self) -> list[Answer]:
-        """Return the newest silences."""
+    def every(self, ended: int, before: str | None) -> list[Answer]:
+        """Return all that stand and the last ``ended`` that do no more; ``before`` an id: only of those, the earlier."""
         ...
 
     def add(self, silence: NewSilence) -> str:
@@ -59,9 +59,10 @@ class _DaemonBook:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
 
-    def every(self) -> list[Answer]:
-        """Return the newest silences."""
-        return list(_expected(_OK, *self._daemon.get(_PATH)))
+    def every(self, ended: int, before: str | None) -> list[Answer]:
+        """Return all that stand and the last ``ended`` that do no more; ``before`` an id: only of those, the earlier."""
+        asked = {"limit": ended} | ({"before": before} if before else {})
+        return list(_expected(_OK, *self._daemon.get(f"{_PATH}?{urlencode(asked)}")))
 
     def add(self, silence: NewSilence) -> str:
         """Add it; return its id."""
@@ -86,8 +87,8 @@ class _FileBook:
         self._url = url
         self._why = why
 
-    def every(self) -> list[Answer]:
-        """Return the newest silences."""
+    def every(self, ended: int, before: str | None) -> list[Answer]:
+        """Return all that stand and the last ``ended`` that do no more; ``before`` an id: only of those, the earlier."""
         import orjson  # noqa: PLC0415 - only if no daemon answers
 
         from bellwire.clock import SystemClock  # noqa: PLC0415 - as above
@@ -97,7 +98,7 @@ class _FileBook:
         engine = open_for_reading(self._url)
         try:
             with engine.connect() as connection:
-                found = list_silences(connection, SystemClock().wall())
+                found = list_silences(connection, SystemClock().wall(), ended, before)
         finally:
             engine.dispose()
         return list(orjson.loads(orjson.dumps(found, option=orjson.OPT_UTC_Z)))
@@ -136,7 +137,7 @@ class _FileBook:
 
 def _expected(wanted: int, status: int, answer: Any) -> Any:
     if status != wanted:
-        detail = answer.get("detail") if isinstance(answer, dict) else None
-        msg = f"the daemon answers {status}: {detail}" if isinstance(detail, str) else f"the daemon answers {status}"
+        why = refusal(answer)
+        msg = f"the daemon answers {status}: {why}" if why else f"the daemon answers {status}"
         raise BellwireError(msg)
     return answer

@@ -28,10 +28,10 @@ class _Duration(click.ParamType[timedelta]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Return the duration that ``value`` spells."""
-        from bellwire.config.duration import parse_duration  # noqa: PLC0415 - the command line must start fast
+        from bellwire.config.moment import parse_reach  # noqa: PLC0415 - the command line must start fast
 
         try:
-            return parse_duration(value)
+            return parse_reach(value)
         except ValueError as error:
             self.fail(f"{value!r} {error}", param, ctx)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bellwire.config import values
 from bellwire.config.finding import Finding
 from bellwire.config.nearest import suggestion
+from bellwire.routing.readers import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ OWN_LABELS = frozenset({"account", "api", "type", "severity"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiRules:
-    """What the configuration may say to one API: the parameters it filters by, and how it may be told who asks.
+    """What the configuration may say to one API: the parameters of its calls, and how it may be told who asks.
 
     Of the parameters, ``lists`` may have several values, ``choices`` only those named, and ``numbers`` are whole and
     more than 0. ``cookie``: the token may be sent as a cookie. ``web_url``: items link to places behind it. ``org_id``:
@@ -49,7 +50,10 @@ APIS: Mapping[str, ApiRules] = {
     ),
     "owlmetry": ApiRules(params=frozenset({"type"}), cookie=True, web_url=True),
     "elan": ApiRules(org_id=True),
-    "atp": ApiRules(params=frozenset({"service_id", "project"})),
+    "atp": ApiRules(
+        params=frozenset({"service_id", "project", "bulk_acknowledge"}),
+        choices={"bulk_acknowledge": ("true", "false")},
+    ),
 }
 
 
@@ -82,7 +86,8 @@ def _account(account: AccountConfig, loc: Loc) -> Iterator[Finding]:
         yield Finding((*loc, "poll", "min_interval"), message, rests_on=((*loc, "poll", "max_interval"),))
     yield from _labels(account, loc)
     for name, value in account.headers.items():
-        problem = values.header_name(name) or values.header_value(value) or _credential_header(name, account)
+        text = value.get_secret_value()
+        problem = values.header_name(name) or values.header_value(text) or _credential_header(name, account)
         if problem:
             yield Finding((*loc, "headers", name), problem)
 
@@ -168,6 +173,11 @@ def _authorization(given: Authorization | None, rules: ApiRules, loc: Loc) -> It
             yield Finding((*place, name), problem)
 
 
+def own_text(name: str) -> str:
+    """Return what to say of a label that would be named as one of the alert's own texts."""
+    return f"rules take {name} for the alert's own {name}, so nothing would read such a label: choose another name"
+
+
 def _labels(account: AccountConfig, loc: Loc) -> Iterator[Finding]:
     for name in account.labels:
         place = (*loc, "labels", name)
@@ -175,3 +185,5 @@ def _labels(account: AccountConfig, loc: Loc) -> Iterator[Finding]:
             yield Finding(place, "a label needs a name: write one before the colon")
         elif name in OWN_LABELS:
             yield Finding(place, f"every alert has a label {name} of its own: choose another name")
+        elif name in FIELDS:
+            yield Finding(place, own_text(name))

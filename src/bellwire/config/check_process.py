@@ -81,7 +81,7 @@ def _web(web: WebConfig) -> Iterator[Finding]:
     if problem:
         yield Finding(("web", "external_url"), problem)
     for name, token in (("token", web.token), ("read_token", web.read_token)):
-        problem = values.bearer(token.get_secret_value()) if token else None
+        problem = values.bearer(token.get_secret_value()) if token is not None else None
         if problem:
             yield Finding(("web", name), problem)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bellwire.config.finding import Finding
+from bellwire.config.moment import reckonable
 from bellwire.config.nearest import suggestion
 from bellwire.config.rule_matchers import compile_matchers
 from bellwire.errors import MatcherError
 from bellwire.model import Severity, Suppression
+from bellwire.routing.matchers import check_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bellwire.config.places import Loc
     from bellwire.config.schema import Config, MatcherConfig, RuleTest, SampleAlert
+    from bellwire.routing.matchers import Matcher
 
 REASONS = (
     Suppression.DROPPED,
@@ -34,13 +37,22 @@ def check_tests(config: Config, tests: Sequence[RuleTest]) -> Iterator[Finding]:
         earlier = first.setdefault(test.name, at)
         if earlier != at:
             yield Finding((*loc, "name"), f"is the name of tests[{earlier}] too: give each test its own")
+        yield from _at(test, (*loc, "at"))
         if not test.alerts:
             yield Finding((*loc, "alerts"), "is empty: add an alert")
         for index, alert in enumerate(test.alerts):
             yield from _alert(config, alert, (*loc, "alerts", index))
         for index, silence in enumerate(test.silences):
-            yield from _matchers(silence.matchers, (*loc, "silences", index, "matchers"))
+            yield from _silence(silence.matchers, (*loc, "silences", index, "matchers"))
         yield from _expectation(config, test, (*loc, "expect"))
+
+
+def _at(test: RuleTest, loc: Loc) -> Iterator[Finding]:
+    try:
+        if test.at is not None:
+            reckonable(test.at)
+    except ValueError as error:
+        yield Finding(loc, str(error))
 
 
 def _alert(config: Config, alert: SampleAlert, loc: Loc) -> Iterator[Finding]:
@@ -52,18 +64,29 @@ def _alert(config: Config, alert: SampleAlert, loc: Loc) -> Iterator[Finding]:
         if given is not None and given not in names:
             rests_on = (("accounts",), *(("accounts", at, "name") for at in range(len(names))))
             yield Finding(place, f"there is no account {given}: {suggestion(given, names)}", rests_on=rests_on)
+    for field in ("title", "message"):
+        if field in alert.labels and field in alert.model_fields_set:
+            yield Finding((*loc, "labels", field), f"says what {field} of this alert says: keep one of the two")
     severity = alert.labels.get("severity")
     if severity is not None and Severity.of(severity) is None:
         known = ", ".join(one.text for one in Severity)
         yield Finding((*loc, "labels", "severity"), f"{severity!r} is no severity: write one of {known}")
 
 
-def _matchers(entries: Sequence[str | MatcherConfig], loc: Loc) -> Iterator[Finding]:
+def _silence(entries: Sequence[str | MatcherConfig], loc: Loc) -> Iterator[Finding]:
+    matchers: list[Matcher] = []
+    unread = False
     for at, entry in enumerate(entries):
         try:
-            compile_matchers([entry])
+            matchers += compile_matchers([entry])
         except MatcherError as error:
+            unread = True
             yield Finding((*loc, at), str(error), error.offset if isinstance(entry, str) else None)
+    if not unread:
+        try:
+            check_silence(matchers)
+        except MatcherError as error:
+            yield Finding(loc, str(error))
 
 
 def _expectation(config: Config, test: RuleTest, loc: Loc) -> Iterator[Finding]:

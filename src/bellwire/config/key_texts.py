@@ -65,8 +65,8 @@ TEXTS: Mapping[type[Section], Mapping[str, str]] = {
         "authorization": "How the account proves who it is.",
         "mode": "`auto`: stream where the API streams, and poll while the stream cannot be had.",
         "paused": "Connects to nothing.",
-        "params": "What the API itself filters by. See the API's page.",
-        "headers": "Sent with every call.",
+        "params": "What the API itself filters by, and how it is called. See the API's page.",
+        "headers": "Sent with every call; their values are secret.",
         "web_url": "owlmetry: put before the paths that items link to.",
         "org_id": "elan: whose inbox, of the user's organisations.",
         "labels": "Put on every alert of this account.",
@@ -108,7 +108,7 @@ TEXTS: Mapping[type[Section], Mapping[str, str]] = {
     },
     schema.LabelRule: {
         "matchers": f"{_MATCHERS} None: every alert.",
-        "labels": "What to set. `severity` takes `info`, `warning`, `error` or `critical`.",
+        "labels": "What to set. `severity` takes `info`, `warning`, `error` or `critical`; `title`, `message` and `upstream_id` are no labels.",
     },
     schema.MatcherConfig: {
         "name": "A label, or `title`, `message`, `upstream_id`, `payload.PATH`.",
@@ -195,7 +195,7 @@ TEXTS: Mapping[type[Section], Mapping[str, str]] = {
         "days_of_month": "Such as `1:5` or `-1` (the last).",
         "months": "Such as `january` or `6:8`.",
         "years": "Such as `2026:2028`.",
-        "location": "A time zone. Else `global.timezone`.",
+        "location": "A time zone, or `Local` for the machine's: that of `$TZ`, else of `/etc/localtime`, else UTC. Else `global.timezone`.",
     },
     schema.TimeRange: {"start_time": "`HH:MM`.", "end_time": "`HH:MM`, not included; `24:00` is the day's end."},
     schema.InhibitRule: {
@@ -215,7 +215,7 @@ TEXTS: Mapping[type[Section], Mapping[str, str]] = {
     },
     schema.SampleAlert: {
         "account": "The account it comes from, which brings its API and labels along.",
-        "labels": "Its labels, over those of the account; `severity` and `type` may be named too.",
+        "labels": "Its labels, over those of the account; `severity`, `type` and `upstream_id` may be named too.",
         "title": "Its title.",
         "message": "Its message.",
         "payload": "The vendor's item, for matchers and templates that look into it.",

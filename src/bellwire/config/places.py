@@ -75,12 +75,16 @@ class Document:
         """
         loc = self._as_written(loc)
         place = self._place(loc, key=key)
+        text = self.texts.get(loc, "")
+        if offset is not None and text.endswith("\n"):
+            offset = min(offset, len(text.rstrip("\n")))  # a block ends with its last line, not after it
         line, column = place.line, place.column
         if offset is not None and place.text_column is not None:
-            before = self.texts.get(loc, "")[:offset] if place.text_line is not None else ""
+            before = text[:offset] if place.text_line is not None else ""
             line = (place.text_line or line) + before.count("\n")
             column = place.text_column + offset - (before.rfind("\n") + 1)
-        excerpt = self.texts.get(loc, "") if quote and offset is not None and loc not in self.interpolated else ""
+        quoted = quote and offset is not None and loc not in self.interpolated
+        excerpt, shown_at = _line_of(text, offset or 0) if quoted else ("", 0)
         self.faults.append(
             Fault(
                 file=place.file,
@@ -89,7 +93,7 @@ class Document:
                 path=path_text(loc),
                 message=message,
                 excerpt=excerpt if excerpt.isprintable() else "",
-                offset=offset or 0,
+                offset=shown_at,
             )
         )
 
@@ -134,6 +138,12 @@ class Document:
             if place:
                 return place if length == len(loc) else Place(file=place.file, line=place.line, column=place.column)
         return Place(file=self.file, line=1, column=1)
+
+
+def _line_of(text: str, offset: int) -> tuple[str, int]:
+    """Return the line that ``offset`` is in, and where in that line."""
+    start = text.rfind("\n", 0, offset) + 1
+    return text[start:].partition("\n")[0], offset - start
 
 
 def _order(fault: Fault) -> tuple[int, int, str, str]:

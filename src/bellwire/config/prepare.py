@@ -108,22 +108,56 @@ class _Preparation:
         data[secret] = [stand_in] if several else stand_in
 
     def _value(self, shape: Shape, value: object, loc: Loc) -> object:
-        if shape.kind is Kind.SECRET and self._is_spared(loc):
-            return _stand_in(loc)
+        if shape.kind is Kind.SECRET:
+            return self._secret(value, loc)
+        if shape.secret and value == []:
+            return [self._empty_secret(loc)]
         if shape.kind is Kind.SECTION and isinstance(value, dict) and shape.model:
             self.section(shape.model, value, loc)
         elif shape.kind is Kind.LIST and isinstance(value, list) and shape.item:
             return [self._value(shape.item, item, (*loc, index)) for index, item in enumerate(value)]
         elif shape.kind is Kind.MAPPING and isinstance(value, dict):
             return {key: self._entry(shape, item, (*loc, key)) for key, item in value.items()}
-        elif shape.kind in {Kind.TEXT, Kind.SECRET} and loc in self._document.interpolated:
-            return self._document.texts[loc]  # what a variable brings into text is text, though it looks like a number
+        elif shape.kind is Kind.TEXT:
+            return self._as_brought(value, loc)
         return value
+
+    def _as_brought(self, value: object, loc: Loc) -> object:
+        """Return as text what a variable brings into text, though it looks like a number."""
+        return self._document.texts[loc] if loc in self._document.interpolated else value
+
+    def _secret(self, value: object, loc: Loc) -> object:
+        """Return a secret; one that is empty would guard, sign or prove nothing, and nobody would notice."""
+        if self._is_spared(loc):
+            return _stand_in(loc)
+        value = self._as_brought(value, loc)
+        nothing = value is None and self._document.texts.get(loc) == ""  # `null` is written on purpose
+        empty = nothing or (isinstance(value, str) and not value.strip())
+        return self._empty_secret(loc) if empty and not self._document.is_broken(loc) else value
+
+    def _empty_secret(self, loc: Loc) -> str:
+        """Report that a secret is empty, unless nobody needs it; return what stands in for it."""
+        message = f"is empty: {self._remedy(loc)}"
+        if self._needed is None or loc in self._needed:
+            self._document.report(loc, message)
+        else:
+            self._document.leave_unread(loc, message)
+        self._document.broken.add(loc)
+        return _stand_in(loc)
+
+    def _remedy(self, loc: Loc) -> str:
+        """Return how a secret that is empty gets a value, or is taken back."""
+        place = self._document.values.get(loc)
+        if place and place.file.startswith("$"):
+            return "give the variable a value, or unset it"
+        what = "its variable" if loc in self._document.interpolated else "it"
+        return f"give {what} a value, or remove it"
 
     def _entry(self, shape: Shape, value: object, loc: Loc) -> object:
         """Return what a mapping holds under one of its keys."""
+        text = self._as_text(value, loc)
         secret = shape.item is not None and shape.item.kind is Kind.SECRET
-        return _stand_in(loc) if secret and self._is_spared(loc) else self._as_text(value, loc)
+        return self._secret(text, loc) if secret else text
 
     def _is_spared(self, loc: Loc, written: Loc | None = None) -> bool:
         """Return whether the secret at ``loc`` names variables that are not set, and nobody needs it.

@@ -32,7 +32,8 @@ shows the keys at work, and `bellwire schema` prints the same as a JSON Schema f
 - One YAML file. Unknown and duplicate keys are refused, all faults at once: `bellwire check-config FILE`.
 - **Durations** are written `300ms`, `30s`, `1h30m`, `7d` (units `ms s m h d w`).
 - **Secrets** are never shown in logs, errors or pages. Each `x` may be given as `x_file`: a file that holds nothing else,
-  looked for in `$CREDENTIALS_DIRECTORY` if that is set (systemd), else beside the configuration.
+  looked for in `$CREDENTIALS_DIRECTORY` if that is set (systemd), else beside the configuration. One that is given and
+  empty is refused, whether by the file, by `${VARIABLE:-}` or by a `BELLWIRE__` variable: it would guard or sign nothing.
 - Any value may hold `${VARIABLE}` or `${VARIABLE:-default}` from the environment; `$$` is a dollar before a brace.
 - `BELLWIRE__STORAGE__URL` in the environment overrides `storage.url`; lists are given whole, as JSON.
 - Paths are relative to the configuration file. **Required** keys have no default.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bellwire.config.check_accounts import own_text
 from bellwire.config.rule_faults import dotted
 from bellwire.errors import MatcherError
 from bellwire.model import Severity
@@ -11,6 +12,7 @@ from bellwire.routing.inhibition import InhibitRule
 from bellwire.routing.labels import LabelRule
 from bellwire.routing.matcher_parser import parse_matchers
 from bellwire.routing.matchers import matcher
+from bellwire.routing.readers import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +50,8 @@ def compile_label_rule(faults: FaultList, loc: Loc, rule: LabelRuleConfig) -> La
     labels = dict(rule.labels)
     if "" in labels:
         faults.add((*loc, "labels"), "a label needs a name")
+    for name in sorted(labels.keys() & FIELDS):
+        faults.add((*loc, "labels", name), own_text(name))
     if "severity" in labels:
         severity = Severity.of(labels["severity"])
         if severity is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import zoneinfo
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from bellwire.config.local_zone import local_zone
 from bellwire.config.nearest import suggestion
 from bellwire.errors import IntervalError
 from bellwire.routing.interval_texts import (
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from bellwire.config.schema import Config, TimeIntervalSpec, TimeRange
     from bellwire.routing.intervals import Range
 
+_LOCAL = "Local"  # the machine's own, in Alertmanager's word
 _NO_ZONE = "write one such as Europe/Paris, or remove it for that of global"
 
 
@@ -75,6 +78,8 @@ class _IntervalCompiler:
     def _location(self, loc: Loc, name: str | None) -> tzinfo:
         if name is None:
             return self._zone
+        if name == _LOCAL:
+            return local_zone(os.environ.get("TZ"))
         zone = find_zone(name)
         if zone is None:
             near = suggestion(name, zoneinfo.available_timezones())

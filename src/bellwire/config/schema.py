@@ -130,7 +130,7 @@ class AccountConfig(Section):
     mode: Literal["auto", "stream", "poll"] = "auto"
     paused: bool = False
     params: dict[str, Any] = {}
-    headers: dict[str, str] = {}
+    headers: dict[str, SecretStr] = {}
     web_url: str | None = None  # where people look at what the vendor links to; owlmetry alone
     org_id: str | None = None  # whose inbox it is, of the user's organisations; elan alone
     labels: dict[str, str] = {}

@@ -10,7 +10,7 @@ from bellwire.config.nearest import suggestion
 from bellwire.errors import BellwireError
 from bellwire.intake import Mailbox, alert_of
 from bellwire.model import AccountKey, Notification, Severity
-from bellwire.routing.readers import PAYLOAD
+from bellwire.routing.readers import FIELDS, PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _TYPES = {"visual_layer": "alert"}
 _TYPE = "notification"
 _TITLE = "A sample alert"
-_FIELDS = ("title", "message", "upstream_id")
 
 
 class SampleError(BellwireError):
@@ -81,13 +80,13 @@ def sample_of(config: Config, saying: Saying) -> Sample:
 
 def relabelled(alert: Alert, said: Mapping[str, str]) -> Alert:
     """Return the alert with what is said in place of what it had. Raises `SampleError` as `sample_of` does."""
-    fields: dict[str, Any] = {name: said[name] for name in ("account", "api", "type", *_FIELDS) if name in said}
+    fields: dict[str, Any] = {name: said[name] for name in ("account", "api", "type", *FIELDS) if name in said}
     if "severity" in said:
         fields["severity"] = _severity(said["severity"], alert.api, alert.type)
     payload = alert.payload
     for name in [name for name in said if name.startswith(PAYLOAD)]:
         payload = _put(payload, name.removeprefix(PAYLOAD).split("."), said[name])
-    labels = {name: value for name, value in said.items() if name not in _FIELDS and not name.startswith(PAYLOAD)}
+    labels = {name: value for name, value in said.items() if name not in FIELDS and not name.startswith(PAYLOAD)}
     return replace(alert, **fields, payload=payload, labels={**alert.labels, **labels})
 
 

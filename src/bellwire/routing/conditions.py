@@ -57,6 +57,8 @@ class Condition:
                     return _culprits(name, matchers)
             elif _Range.of(matchers).empty:
                 return tuple(one for one in matchers if one.op in _ORDERED)
+            elif pair := _contradiction(matchers):
+                return pair
         return ()
 
     def implies(self, other: Matcher) -> bool:
@@ -71,6 +73,12 @@ class Condition:
         if refused is not None:
             return all(not _all_hold(matchers, value) for value in refused)
         return other.op in _ORDERED and _Range.of(matchers).within(_Range.of((other,)))
+
+
+def _contradiction(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
+    """Return an expression that one of the matchers asks for and another excludes, nothing if there is none."""
+    asked = {one.value: one for one in matchers if one.op is Op.MATCHES}
+    return next(((asked[one.value], one) for one in matchers if one.op is Op.NOT_MATCHES and one.value in asked), ())
 
 
 def _listed(one: Matcher) -> frozenset[str] | None:

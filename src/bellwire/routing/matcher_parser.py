@@ -1,13 +1,13 @@
 r"""The text form of matchers, as Alertmanager reads it by default: ``severity >= "error"``, ``{a="b", c=~"d.*"}``.
 
-Alertmanager has two grammars. The classic one takes values that nobody quoted (``view_name=night shift``) and keeps a
-backslash that escapes nothing (``message=~"\d+"``); the UTF-8 one takes quoted names and Go's escapes
-(``"my label"="\u00e9"``). A text that both can read means what it always meant, the classic; hence this order: classic
-if it can be read so, else UTF-8, whose faults are the ones reported.
+Alertmanager has two grammars. The classic one takes values that nobody quoted (``view_name=night shift``, and ``view_name=``
+for the empty text) and keeps a backslash that escapes nothing (``message=~"\d+"``); the UTF-8 one takes quoted names and
+Go's escapes (``"my label"="\u00e9"``). A text that both can read means what it always meant, the classic; hence this
+order: classic if it can be read so, else UTF-8, whose faults are the ones reported.
 
-Ours beyond both: the operators ``< <= > >=``. Stricter than both, because what follows matches something that nobody
-meant: a brace without its partner, single quotes and backticks taken as part of a value, and an unquoted value that
-begins with an operator (``a == b``, ``a => b``).
+Ours beyond both: the operators ``< <= > >=``, which need a value. Stricter than both, because what follows matches
+something that nobody meant: a brace without its partner, single quotes and backticks at the start of a value, where they
+would be part of it, and an unquoted value that begins with an operator (``a == b``, ``a => b``).
 """
 
 from __future__ import annotations
@@ -25,8 +25,21 @@ if TYPE_CHECKING:
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
     """Read any number of matchers; ``""`` and ``{}`` hold none. Raises `MatcherError` with the offset in ``text``."""
-    parts = _read_classic(text)
+    parts = _read_classic(text, *_inside(text))
     return tuple(_build(part) for part in (_read_utf8(text) if parts is None else parts))
+
+
+def parse_to_the_letter(text: str) -> tuple[Matcher, ...]:
+    """Read matchers in the classic grammar alone, without being stricter than it: for what Alertmanager runs with.
+
+    Raises `MatcherError`, with no offset, for what is none there either.
+    """
+    body = text.removeprefix("{").removesuffix("}")
+    parts = _read_classic(body, 0, len(body), strict=False)
+    if parts is None or not all(part.op in _THEIR_OPS for part in parts):
+        msg = "it is no matcher"
+        raise MatcherError(msg)
+    return tuple(_build(part) for part in parts)
 
 
 class _Part(NamedTuple):
@@ -56,17 +69,17 @@ def _build(part: _Part) -> Matcher:
 _UNRESERVED = f"[^{re.escape(''.join(RESERVED))}]+"
 _OP = "=~|!=|!~|<=|>=|=|<|>"
 _CLASSIC = re.compile(rf"\s*({_UNRESERVED})\s*({_OP})\s*(.*?)\s*", re.DOTALL | re.ASCII)
-_SURELY_WRONG = ("=", "!", "<", ">", "'", "`")
+_THEIR_OPS = frozenset({"=", "!=", "=~", "!~"})
+_WRONG_STARTS = ("=", "!", "<", ">", "'", "`")
 
 
-def _read_classic(text: str) -> list[_Part] | None:
-    """Return the matchers, None if this grammar cannot read ``text``."""
-    start, end = _inside(text)
+def _read_classic(text: str, start: int, end: int, *, strict: bool = True) -> list[_Part] | None:
+    """Return the matchers between the two, None if this grammar cannot read them."""
     parts = []
     for at, until in _split(text, start, end):
         if not text[at:until].strip(SPACES) and until == end:
             break  # a comma may stand at the end
-        part = _read_classic_one(text, at, until)
+        part = _read_classic_one(text, at, until, strict=strict)
         if part is None:
             return None
         parts.append(part)
@@ -96,7 +109,7 @@ def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield at, end
 
 
-def _read_classic_one(text: str, at: int, until: int) -> _Part | None:
+def _read_classic_one(text: str, at: int, until: int, *, strict: bool) -> _Part | None:
     found = _CLASSIC.fullmatch(text, at, until)
     if found is None:
         return None
@@ -106,10 +119,15 @@ def _read_classic_one(text: str, at: int, until: int) -> _Part | None:
         if len(raw) == 1 or not _closes(raw):
             return None
         raw, value_at = raw[1:-1], value_at + 1
-    elif not raw or raw.startswith(_SURELY_WRONG) or raw.count("{") != raw.count("}"):
+    elif strict and _is_surely_wrong(op, raw):
         return None
     value = _unescape_classic(raw)
     return None if value is None else _Part(name, found.start(1), op, value, value_at, value == raw)
+
+
+def _is_surely_wrong(op: str, raw: str) -> bool:
+    """Return whether an unquoted value is one that nobody means."""
+    return (not raw and op not in _THEIR_OPS) or raw.startswith(_WRONG_STARTS) or raw.count("{") != raw.count("}")
 
 
 def _closes(raw: str) -> bool:

@@ -81,6 +81,16 @@ def all_match(matchers: Iterable[Matcher], alert: Alert) -> bool:
     return all(one.test(one.read(alert)) for one in matchers)
 
 
+def check_silence(matchers: Iterable[Matcher]) -> None:
+    """Raise `MatcherError` if these would silence alerts that have nothing of what they name; Alertmanager refuses that, too."""
+    if all(one.test("") for one in matchers):
+        msg = (
+            "a silence needs a matcher that the empty text does not match, else it takes whatever has no such label: "
+            'add one, such as type="alert"'
+        )
+        raise MatcherError(msg)
+
+
 def check_name(name: str) -> None:
     """Raise `MatcherError` if nothing can bear this name."""
     if not name:

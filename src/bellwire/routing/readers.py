@@ -1,7 +1,7 @@
 """What a matcher's name stands for: the text that an alert has under it.
 
-Names are labels. ``title``, ``message`` and ``upstream_id`` are the alert's own where no label has that name;
-``payload.PATH`` is always the vendor's item: keys and list indexes between dots, numbers and booleans as JSON writes
+Names are labels, but for these: ``title``, ``message`` and ``upstream_id`` are the alert's own, whatever labels a vendor
+gave it; ``payload.PATH`` is the vendor's item: keys and list indexes between dots, numbers and booleans as JSON writes
 them. What is missing, null or no scalar is the empty text, as a missing label is.
 """
 
@@ -25,10 +25,7 @@ def reader(name: str) -> Reader:
     """Return the function that reads ``name`` from an alert."""
     if name.startswith(PAYLOAD):
         return _payload_reader(name.removeprefix(PAYLOAD))
-    own = _OWN.get(name)
-    if own is None:
-        return lambda alert: alert.labels.get(name, "")
-    return lambda alert: alert.labels[name] if name in alert.labels else own(alert)
+    return _OWN.get(name) or (lambda alert: alert.labels.get(name, ""))
 
 
 _OWN: dict[str, Reader] = {
@@ -36,6 +33,8 @@ _OWN: dict[str, Reader] = {
     "message": lambda alert: alert.message,
     "upstream_id": lambda alert: alert.upstream_id,
 }
+FIELDS = frozenset(_OWN)
+"""Names that are the alert's own texts, and no labels: a label of that name is kept, and nothing in rules reads it."""
 
 
 def _payload_reader(path: str) -> Reader:

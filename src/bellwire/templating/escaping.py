@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from markupsafe import Markup
 
+from bellwire.templating.ranking import Ranked
+
 # Control characters (but line end and tab), the marks that turn the direction of what follows (a title could otherwise
 # rewrite the line it stands in), and what nobody sees: it hides words from filters and from readers. The joiners U+200C
 # and U+200D stay, for emoji and whole languages are written with them.
@@ -55,6 +57,20 @@ class Safe(Markup):
     def escape(cls, s: Any, /) -> Any:
         """Return ``s`` for this form; what is safe stays as it is."""
         return s if isinstance(s, cls) else cls(s if isinstance(s, Markup) else cls.quotes(clean(str(s))))
+
+    # 'error' <= alert.severity: Python asks the left one first, which leaves it to the severity
+
+    def __lt__(self, other: str) -> bool:
+        return NotImplemented if isinstance(other, Ranked) else super().__lt__(other)
+
+    def __le__(self, other: str) -> bool:
+        return NotImplemented if isinstance(other, Ranked) else super().__le__(other)
+
+    def __gt__(self, other: str) -> bool:
+        return NotImplemented if isinstance(other, Ranked) else super().__gt__(other)
+
+    def __ge__(self, other: str) -> bool:
+        return NotImplemented if isinstance(other, Ranked) else super().__ge__(other)
 
 
 class Plain(Safe):

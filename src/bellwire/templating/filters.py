@@ -17,6 +17,7 @@ from jinja2 import Undefined
 from bellwire.model import Severity
 from bellwire.templating import prose
 from bellwire.templating.budget import budget
+from bellwire.templating.ranking import Ranked, rank_of
 from bellwire.templating.reading import FilterError, Value, items_of, look_up, within
 from bellwire.templating.show import text_of
 from bellwire.templating.view import AlertView
@@ -26,6 +27,8 @@ def _order(value: Value) -> Any:
     """Return what sorts anything beside anything."""
     if isinstance(value, bool | int | float):
         return (0, value, "")
+    if isinstance(value, Ranked):
+        return (1, rank_of(value), str(value))
     return (1, 0, value.timestamp() if isinstance(value, datetime) else text_of(value).casefold())
 
 
@@ -112,10 +115,7 @@ def _default(value: Value, instead: Value = "", boolean: bool = False) -> Value:
 
 def at_least(value: Value, severity: str) -> bool:
     """Return whether a severity, or that of an alert, is this one or worse."""
-    least = Severity.of(severity)
-    if least is None:
-        known = ", ".join(each.text for each in Severity)
-        raise FilterError(f"{str(severity)[:80]!r} is no severity: choose from {known}")  # noqa: EM102, TRY003 - told once
+    least = rank_of(severity)
     found = Severity.of(text_of(value.severity if isinstance(value, AlertView) else value))
     return found is not None and found >= least
 

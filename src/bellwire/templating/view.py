@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bellwire.model import Alert, Message, Severity
 from bellwire.templating.escaping import clean
+from bellwire.templating.ranking import RANKED, ranked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,7 +73,7 @@ class AlertView:
     def __init__(self, alert: Alert, external_url: str | None) -> None:
         self._alert = alert
         self.id = alert.id
-        self.severity = alert.severity.text
+        self.severity = RANKED[alert.severity]
         self.severity_rank = int(alert.severity)
         self.mark = MARKS[alert.severity]
         self.created_at: datetime = alert.created_at
@@ -119,7 +120,7 @@ class AlertView:
     @cached_property
     def labels(self) -> dict[str, str]:
         """The labels."""
-        return {name: self._cut(value, _TITLE) for name, value in self._alert.labels.items()}
+        return ranked({name: self._cut(value, _TITLE) for name, value in self._alert.labels.items()})
 
     def _cut(self, text: str, limit: int) -> str:
         return text if len(text) <= limit else f"{text[:limit]} … [cut, {len(text):,} characters; whole: {self.whole}]"
@@ -135,14 +136,14 @@ def view_of(message: Message, external_url: str | None) -> Mapping[str, Any]:
         "delivery_id": message.delivery_id,
         "errors": list(message.errors),
         "external_url": external_url or "",
-        "group_labels": dict(message.group_labels),
+        "group_labels": ranked(message.group_labels),
         "kind": message.kind.value,
         "mark": MARKS[severity],
         "origin": message.origin or "",
         "part": message.part,
         "parts": message.parts,
         "receiver": message.receiver,
-        "severity": severity.text,
+        "severity": RANKED[severity],
         "severity_rank": int(severity),
         "suppressed": message.suppressed,
     }

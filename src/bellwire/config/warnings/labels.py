@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bellwire.config.finding import Finding
 from bellwire.config.warnings.branches import placed
-from bellwire.config.warnings.vocabulary import FIELDS, Vocabulary
-from bellwire.routing.readers import PAYLOAD
+from bellwire.config.warnings.vocabulary import Vocabulary
+from bellwire.routing.readers import FIELDS, PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

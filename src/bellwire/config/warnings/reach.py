@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bellwire.config.finding import Finding
 from bellwire.config.places import path_text
 from bellwire.routing.conditions import Condition
+from bellwire.routing.matchers import Op
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from bellwire.config.places import Loc
     from bellwire.config.warnings.branches import Branch
     from bellwire.routing.matchers import Matcher
+
+_SEVERITIES = "info, warning, error or critical"
+_PAIR = 2  # more than these exclude each other only all together
 
 
 def check_reach(root: Branch) -> Iterator[Finding]:
@@ -36,6 +40,9 @@ def _contradiction(branch: Branch) -> Finding | None:
     loc = places[own[-1]] if own else branch.loc
     if len(conflict) == 1:
         return Finding(loc, f"can never match: no value meets {conflict[0]}{_hint(conflict[0])}")
+    if len(conflict) > _PAIR:
+        every = f"{', '.join(map(str, conflict[:-1]))} and {conflict[-1]}"
+        return Finding(loc, f"can never match: no value meets all of {every}{_exhausted(conflict[0].name)}")
     above = [one for one in conflict if one not in branch.own]
     where = f", which {_route_of(places[above[0]])} asks for," if above and own else ""
     last = above[-1] if where else conflict[-1]
@@ -45,8 +52,20 @@ def _contradiction(branch: Branch) -> Finding | None:
 
 def _hint(one: Matcher) -> str:
     if one.name == "severity":
-        return ": write info, warning, error or critical, in small letters"
+        return f": {_severity_hint(one)}"
     return ": its value is no number" if one.op in {"<", "<=", ">", ">="} else ""
+
+
+def _severity_hint(one: Matcher) -> str:
+    if one.op in {Op.EQUAL, Op.MATCHES}:
+        return f"write {_SEVERITIES}, in small letters"
+    if one.op is Op.NOT_MATCHES:
+        return f"it excludes {_SEVERITIES}, and there is no other"
+    return f"nothing is {'above critical' if one.op is Op.GREATER else 'below info'}"
+
+
+def _exhausted(name: str) -> str:
+    return f": there is only {_SEVERITIES}" if name == "severity" else ""
 
 
 def _route_of(loc: Loc) -> str:

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from bellwire.config.schema import AccountConfig, Config
 
-FIELDS = frozenset({"title", "message", "upstream_id"})
-"""What matchers may name beside labels."""
-
 ALWAYS = frozenset({"account", "api", "type", "severity"})
 LATE = "late"  # put on what arrived while a stream was down
 
