@@ -2,7 +2,10 @@
 
 Assumed, for the protocol publishes nothing about it: ``pending`` are notifications that are created or delivered; the
 stream's ``status_update`` is ``{"notification_id", "status", "updated_at"}``; the stream is not filtered by service or
-project: that is done here; a bulk acknowledgement, which is named but has no published path, is not used.
+project: that is done here. The bulk acknowledgement is named by the protocol, without a path: it is used only where
+``params.bulk_acknowledge`` says so, and then as ``POST …/notifications/acknowledge`` with the ids as
+``notification_ids``, as many as a page has, answered by ``acknowledged_count``. A lower count, another answer or a refusal
+is followed by a call for each.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 _ROOT: Final = "/api/v1/client"
 _LIMIT: Final = 100  # the most that the vendor gives in one page
 _PENDING: Final = "pending"
+_FILTERS: Final = ("project", "service_id")
 _UNREAD: Final = frozenset({_PENDING, "created", "delivered"})
 
 
@@ -40,7 +44,9 @@ class Atp(Dialect):
 
     def __init__(self, account: AccountConfig) -> None:
         self._authorization = account.authorization or Authorization()
-        self._filter = tuple((name, str(value)) for name, value in sorted(account.params.items()))
+        self._filter = tuple((name, str(account.params[name])) for name in _FILTERS if name in account.params)
+        if str(account.params.get("bulk_acknowledge")).lower() == "true":
+            self.marks_per_call = _LIMIT
 
     def headers(self, wall: datetime) -> Mapping[str, str]:
         """Return the user's token."""
@@ -119,6 +125,13 @@ class Atp(Dialect):
         return found if all(own[name] == value for name, value in self._filter) else None
 
     def mark(self, upstream_ids: Sequence[str]) -> Call:
-        """Acknowledge one."""
+        """Acknowledge one by its own call, and several by the one for them. Neither can be made without an id."""
+        if len(upstream_ids) > 1:
+            ids = {"notification_ids": list(upstream_ids)}
+            return Call(method="POST", path=f"{_ROOT}/notifications/acknowledge", body=ids)
         (upstream_id,) = upstream_ids
         return Call(method="POST", path=f"{_ROOT}/notifications/{quote(upstream_id, safe='')}/acknowledge")
+
+    def all_marked(self, upstream_ids: Sequence[str], answer: Json) -> bool:
+        """Return whether as many were acknowledged as were named."""
+        return (whole_number(mapping(answer).get("acknowledged_count")) or 0) >= len(upstream_ids)

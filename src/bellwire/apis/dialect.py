@@ -40,7 +40,7 @@ class Call:
 class Dialect(Protocol):
     """One account's view of its vendor's API. Optional parts have a default here."""
 
-    MARKS_PER_CALL: ClassVar[int] = 1
+    marks_per_call: int = 1
     """How many ids `mark` takes."""
 
     ALREADY_MARKED: ClassVar[frozenset[int]] = frozenset({409})
@@ -105,7 +105,7 @@ class Dialect(Protocol):
         return Discard(reason="unknown_event", detail=event.event[:100])
 
     def mark(self, upstream_ids: Sequence[str]) -> Call:
-        """Return the call that marks these, at least one and at most ``MARKS_PER_CALL``, as read, and no others."""
+        """Return the call that marks these, at least one and at most ``marks_per_call``, as read, and no others."""
         ...
 
     def all_marked(self, upstream_ids: Sequence[str], answer: Json) -> bool:

@@ -41,12 +41,14 @@ _LIMIT = 100  # the most that the vendor gives in one page
 class Elan(Dialect):
     """The dialect of ``elan``."""
 
-    MARKS_PER_CALL: ClassVar[int] = 100
+    marks_per_call: int = 100
     READ_STATE: ClassVar[frozenset[str]] = frozenset({"is_read", "read_at", "updated_at"})
 
     def __init__(self, account: AccountConfig) -> None:
         self._authorization = account.authorization or Authorization()
-        named = [value for name, value in account.headers.items() if name.lower() == ORG_HEADER.lower()]
+        named = [
+            value.get_secret_value() for name, value in account.headers.items() if name.lower() == ORG_HEADER.lower()
+        ]
         self._org_id = account.org_id or (named[0] if named else None)
         self._pinned = {} if account.org_id is None else {ORG_HEADER: account.org_id}
 

@@ -41,7 +41,7 @@ class Marking:
 
     async def run(self, upstream_ids: Sequence[str]) -> list[MarkResult]:
         """Mark these; return one result for each, in their order."""
-        size = self._dialect.MARKS_PER_CALL
+        size = self._dialect.marks_per_call
         unique = list(dict.fromkeys(upstream_ids))
         calls = deque(unique[start : start + size] for start in range(0, len(unique), size))
         async with asyncio.TaskGroup() as group:

@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 class Qualytics(Dialect):
     """The dialect of ``qualytics``."""
 
-    MARKS_PER_CALL: ClassVar[int] = 100
+    marks_per_call: int = 100
     READ_STATE: ClassVar[frozenset[str]] = frozenset({"acknowledged", "acknowledged_at", "updated", "updated_at"})
 
     def __init__(self, account: AccountConfig) -> None:

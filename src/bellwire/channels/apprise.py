@@ -13,15 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
+from bellwire.channels.secrets import hide, secrets_of
 from bellwire.channels.text import (
     cut_note,
     headline,
-    hide,
     is_single,
     labels_of,
     one_line,
     remarks,
-    secrets_of_url,
     shorten,
     source_of,
     stamp,
@@ -60,15 +59,11 @@ class AppriseChannel:
         self._settings = settings
         self._words = words
         self._threads = DaemonThreads(_AT_ONCE, "bellwire-apprise")
-        parameters = {name.lower() for name, _ in parse_qsl(urlsplit(self._url).query, keep_blank_values=True)}
+        parameters = {name.lower() for name, _ in parse_qsl(urlsplit(_url_of(settings)).query, keep_blank_values=True)}
         refused = sorted(_REFUSED_PARAMETERS & parameters)
         if refused:
             message = f"an Apprise URL must not have the parameter {refused[0]}"
             raise BellwireError(message)
-
-    @property
-    def _url(self) -> str:
-        return self._settings.url.get_secret_value().strip()
 
     def render(self, message: Message) -> bytes:
         """Return title, text and type, as JSON."""
@@ -87,7 +82,7 @@ class AppriseChannel:
             async with asyncio.timeout(self._settings.send_timeout):
                 await self._threads.place()
                 began = True
-                failure = await self._threads.run(lambda: _notify(self._url, orjson.loads(envelope.body)))
+                failure = await self._threads.run(lambda: _notify(self._settings, orjson.loads(envelope.body)))
         except TimeoutError:
             verdict, reason = (Verdict.IN_DOUBT, "timeout") if began else (Verdict.RETRY, "busy")
             failure = DeliveryError(f"no end within the time-out: {reason}", verdict=verdict, reason=reason)
@@ -96,21 +91,25 @@ class AppriseChannel:
         return Receipt(detail="sent by Apprise")
 
 
-def _notify(url: str, arguments: dict[str, Any]) -> DeliveryError | None:
+def _notify(settings: AppriseConfig, arguments: dict[str, Any]) -> DeliveryError | None:
     """Send in the calling thread; return what went wrong, with nothing in it that the URL holds."""
     from bellwire.channels import apprise_doubt  # noqa: PLC0415 - it loads a second HTTP library: only where Apprise is used
 
     apprise_doubt.forget()
     try:
-        said = _send(url, arguments)
+        said = _send(_url_of(settings), arguments)
     except Exception as exc:  # noqa: BLE001 - whatever one of 180 services raises; its text may hold the URL
         said = type(exc).__name__
     if said is None:
         return None
-    text = one_line(hide(said, secrets_of_url(url)), 300)
+    text = one_line(hide(said, secrets_of(settings)), 300)
     if doubt := apprise_doubt.doubt():
         return DeliveryError(f"Apprise: {text or doubt}", verdict=Verdict.IN_DOUBT, reason=doubt)
     return DeliveryError(f"Apprise: {text or 'failed'}", verdict=Verdict.RETRY, reason="apprise_failed")
+
+
+def _url_of(settings: AppriseConfig) -> str:
+    return settings.url.get_secret_value().strip()
 
 
 def _send(url: str, arguments: dict[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import aiosmtplib
 
 from bellwire.channels.email_message import address_of, mail
-from bellwire.channels.smtp_verdicts import Stage, of_exception
+from bellwire.channels.smtp_verdicts import Stage, of_exception, secrets_of_mail
 from bellwire.errors import BellwireError
 from bellwire.http import ssl_context
 from bellwire.model import Envelope, Message, Receipt
@@ -34,6 +34,7 @@ class EmailChannel:
         self._words = words
         _smarthost(settings)  # which raises if there is none
         self._sender, self._recipient = _bare(settings.from_), _bare(settings.to[0])
+        self._secrets = secrets_of_mail(settings)
         self._tls: ssl.SSLContext | None = None
 
     def render(self, message: Message) -> bytes:
@@ -47,7 +48,7 @@ class EmailChannel:
             async with asyncio.timeout(self._settings.send_timeout):
                 reply = await self._converse(envelope.body, stage)
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as exc:
-            failure = of_exception(exc, stage)
+            failure = of_exception(exc, stage, self._secrets)
         else:
             return Receipt(detail=f"SMTP {reply.code}")
         raise failure  # outside of the handler: no library's text comes along as context

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import aiohttp
 
 from bellwire.channels.http_verdicts import NO_ANSWER, of_exception, of_status, verdict_of
-from bellwire.channels.text import hide, one_line, secrets_of_url
+from bellwire.channels.secrets import hide, secrets_of
+from bellwire.channels.text import one_line
 from bellwire.errors import DeliveryError, Verdict
 from bellwire.wire import Limits, address_of, lines_of, request
 
@@ -64,7 +65,7 @@ class Poster:
     def __init__(
         self, pool: HttpPool, settings: ChannelConfig, url: str, fixed: Mapping[str, str], method: str
     ) -> None:
-        """Make ready; ``fixed`` are the headers that every request has. Neither they nor the URL are ever told."""
+        """Make ready; ``fixed`` are the headers that every request has. No secret of ``settings`` is ever told."""
         self._pool = pool
         self._settings = settings
         self._url = url
@@ -72,7 +73,7 @@ class Poster:
         self._method = method
         self._seconds = settings.send_timeout
         self._limits = Limits(self._seconds, _to_connect(self._seconds), _ANSWER_BYTES)
-        self._secrets = [*secrets_of_url(url), *fixed.values()]
+        self._secrets = secrets_of(settings)
         self._route: tuple[Wire, Address, bytes] | None = None
 
     async def post(self, headers: Mapping[str, str], body: bytes, sent_at: datetime) -> int:
@@ -88,11 +89,14 @@ class Poster:
         else:
             if verdict_of(said.status) is None:
                 return said.status
-            text = one_line(hide(said.body.decode("utf-8", "replace"), self._secrets), _SHOWN)
-            failure = of_status(said.status, said.headers, sent_at, text)
+            failure = of_status(said.status, said.headers, sent_at, self._without_secrets(said.body))
         # raised here, outside of the handler: the library's exception holds the address, and would come along as context
         assert failure is not None
         raise failure
+
+    def _without_secrets(self, body: bytes) -> str:
+        text = hide(body.decode("utf-8", "replace"), self._secrets, cut=len(body) >= _ANSWER_BYTES)
+        return one_line(text, _SHOWN)
 
     async def _over_wire(self, headers: Mapping[str, str], body: bytes) -> Answer:
         wire, address, lines = self._route or self._find_route()

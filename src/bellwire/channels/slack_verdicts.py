@@ -6,14 +6,16 @@ A code that is not here is tried again until the delivery is too old: Slack adds
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bellwire.channels.http_verdicts import of_status, retry_after
+from bellwire.channels.secrets import hide
 from bellwire.errors import DeliveryError, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 # Nothing will be taken until someone mends the token, the app's scopes or the channel.
@@ -81,6 +83,18 @@ _MESSAGE_FAULTS = frozenset(
 
 # https://docs.slack.dev/apis/web-api/rate-limits
 _RATE_LIMITS = frozenset({"ratelimited", "rate_limited"})
+
+
+_CODE = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
+_STRANGE = "unreadable_error"
+
+
+def code_of(data: object, secrets: Iterable[str]) -> str | None:
+    """Return the error code of an answer; None if it has none, and one of ours for what is none, which may hold a secret."""
+    code = data.get("error") if isinstance(data, dict) else None
+    if not isinstance(code, str):
+        return None
+    return code if _CODE.fullmatch(hide(code, secrets)) else _STRANGE
 
 
 def verdict_of(code: str) -> Verdict:

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import socket
 import ssl
+from base64 import b64encode
+from typing import TYPE_CHECKING
 
 import aiosmtplib
 
+from bellwire.channels.secrets import hide, secrets_of
+from bellwire.channels.text import one_line
 from bellwire.errors import DeliveryError, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bellwire.config.schema import EmailConfig
 
 _TRANSIENT = 400  # from here on a reply says no, for now
 _PERMANENT = 500  # and from here on for good
 _TOO_LARGE = 552  # RFC 1870: said to MAIL, but of the message
+_SHOWN = 200  # characters of a reply that go into an error
+_SHORT = 6  # shorter names are words
 
 
 class Stage:
@@ -24,10 +35,24 @@ class Stage:
     now = "setup"  # connect, envelope, data
 
 
-def of_exception(exc: Exception, stage: Stage) -> DeliveryError:
-    """Return the error that an exception of the library stands for; its text is left out."""
+def secrets_of_mail(settings: EmailConfig) -> list[str]:
+    """Return what a reply may echo of the login: as it is, and as it is sent (PLAIN of RFC 4616, and LOGIN)."""
+    password = settings.auth_password.get_secret_value() if settings.auth_password else ""
+    user = settings.auth_username or ""
+    sent = [f"\0{user}\0{password}", user, password] if user else []
+    encoded = [b64encode(each.encode()).decode() for each in sent if each]
+    return [*secrets_of(settings), *encoded, *([user] if len(user) >= _SHORT else [])]
+
+
+def of_exception(exc: Exception, stage: Stage, secrets: Iterable[str]) -> DeliveryError:
+    """Return the error that an exception of the library stands for, with what the server said, but for ``secrets``.
+
+    The library's own text is left out.
+    """
     if isinstance(exc, aiosmtplib.SMTPResponseException) and exc.code >= _TRANSIENT:
-        return _error(f"SMTP {exc.code}", _verdict_of(exc), f"smtp_{exc.code}")
+        said = one_line(hide(exc.message, secrets), _SHOWN)
+        text = f"SMTP {exc.code}: {said}" if said else f"SMTP {exc.code}"
+        return _error(text, _verdict_of(exc), f"smtp_{exc.code}")
     if stage.now == "setup":
         return _error("the TLS files cannot be used", Verdict.CHANNEL_FAULT, "tls_files")
     if stage.now == "data":

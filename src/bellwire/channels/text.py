@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bellwire.model import Alert, DeliveryKind, Message, Severity
 from bellwire.templating.escaping import clean
 from bellwire.templating.view import whole_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
-HIDDEN = "**********"
 SOURCE_LABELS = frozenset({"account", "api", "type", "severity"})  # shown in the source line, not among the labels
 
 COLORS = {
@@ -130,29 +126,3 @@ def _part(message: Message) -> str:
 def stamp(time: datetime) -> str:
     """Return a time in UTC for people."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-# --- secrets -------------------------------------------------------------------------------------------------------
-
-_MIN_SECRET = 6  # shorter pieces of an address are words
-
-
-def secrets_of_url(url: str) -> list[str]:
-    """Return the pieces of an address that may give it away: the other side may echo any of them."""
-    parts = urlsplit(url)
-    query = f"?{parts.query}" if parts.query else ""
-    pieces = [url, parts.path + query, parts.path, parts.query, parts.username, parts.password, parts.fragment]
-    pieces += parts.path.split("/")
-    pieces += [value for _, value in parse_qsl(parts.query)]
-    pieces += [unquote(piece) for piece in pieces if piece]
-    if parts.password is not None:  # it is sent as a header, and so may be echoed as that
-        login = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
-        pieces.append(b64encode(login.encode()).decode())
-    return [piece for piece in pieces if piece and len(piece) >= _MIN_SECRET]
-
-
-def hide(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with every secret in it blotted out, the longest first."""
-    for secret in sorted({secret for secret in secrets if secret}, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text

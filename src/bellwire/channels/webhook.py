@@ -75,7 +75,7 @@ class WebhookChannel:
 
 
 def _signing_secrets(settings: WebhookConfig) -> list[SecretStr]:
-    one = [settings.signing_secret] if settings.signing_secret else []
+    one = [] if settings.signing_secret is None else [settings.signing_secret]
     return one + settings.signing_secrets
 
 

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 
 from bellwire import __version__
 from bellwire.reference import control, faults_control, traps_control
 from bellwire.reference.context import Context
 from bellwire.reference.faces import FACES
 from bellwire.reference.faults_applied import ApplyFaults
+from bellwire.reference.legible import refuse
 from bellwire.reference.log import RecordRequests
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def create_app(settings: ReferenceSettings) -> FastAPI:
         docs_url="/",
     )
     app.state.context = context
+    app.add_exception_handler(RequestValidationError, refuse)  # type: ignore[arg-type]  # it gets none but these
     app.include_router(traps_control.router)
     app.include_router(faults_control.router)
     app.include_router(control.router)

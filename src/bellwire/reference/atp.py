@@ -3,7 +3,8 @@
 Documented: the paths, parameters, fields and answers, the errors' codes and form, the stream's events and their ids, the
 resumption, 60 polls a minute and 10 streams for a user. Assumed: ``pending`` is created or delivered; the answer of an
 acknowledgement is the status update that streams see; what is settled in any way answers 409; acknowledging again
-changes nothing; a ping every so many seconds as all streams here, with the time left out.
+changes nothing; the bulk acknowledgement, which the protocol names without a path, takes ids in ``notification_ids``, up
+to 100 of them, counts what is acknowledged after it, and skips what is settled, unknown or another's; a ping every so many seconds as all streams here, with the time left out.
 Not here: the WebSocket, responses (they can be put in by `bellwire.reference.atp_items.change_status`), the lapse of
 deadlines.
 """
@@ -30,10 +31,18 @@ from bellwire.reference.atp_items import (
     unpack,
 )
 from bellwire.reference.atp_problems import ProblemError, ProblemRoute, invalid, promised, rate_limited, unauthorized
-from bellwire.reference.atp_schema import Notification, NotificationPage, Status, StatusUpdate
+from bellwire.reference.atp_schema import (
+    Acknowledged,
+    Acknowledgement,
+    Notification,
+    NotificationPage,
+    Status,
+    StatusUpdate,
+)
 from bellwire.reference.context import context_of, note_user
 from bellwire.reference.store import Inbox, StoredItem, micros
 from bellwire.reference.streams import Dialect, EventStream
+from bellwire.reference.traps import Trap
 
 if TYPE_CHECKING:
     from bellwire.reference.context import Context
@@ -168,6 +177,22 @@ async def acknowledge(request: Request, inbox: Caller, notification_id: str) -> 
     update = change_status(context, inbox, notification_id, "acknowledged")
     context.store.mark(inbox, notification_id, context.now())
     return _json(orjson.dumps(update))
+
+
+@_client.post("/notifications/acknowledge", responses={200: {"model": Acknowledged}, **promised(404)})
+async def acknowledge_many(request: Request, inbox: Caller, body: Acknowledgement) -> Response:
+    """Acknowledge several notifications. There is none that means all."""
+    context = context_of(request)
+    if Trap.ATP_BULK_ACKNOWLEDGE_MISSING in context.traps:
+        raise ProblemError(404, "NOT_FOUND", "There is no such path")
+    acknowledged = 0
+    for item_id in dict.fromkeys(body.notification_ids):
+        item = context.store.get(inbox, item_id)
+        if item is not None and status_of(item) not in SETTLED:
+            change_status(context, inbox, item_id, "acknowledged")
+            context.store.mark(inbox, item_id, context.now())
+            acknowledged += 1
+    return _json(orjson.dumps({"acknowledged_count": acknowledged, "requested_count": len(body.notification_ids)}))
 
 
 @_client.get(

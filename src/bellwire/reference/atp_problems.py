@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from fastapi import Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from bellwire.reference.atp_schema import Problem
+from bellwire.reference.legible import StrictRoute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -63,7 +63,7 @@ def rate_limited(seconds: float) -> ProblemError:
     return ProblemError(429, "RATE_LIMIT_EXCEEDED", "The rate limit is exceeded", headers=headers)
 
 
-class ProblemRoute(APIRoute):
+class ProblemRoute(StrictRoute):
     """A route whose refusals, FastAPI's of parameters too, have the protocol's form."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

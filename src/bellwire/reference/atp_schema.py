@@ -80,6 +80,21 @@ class StatusUpdate(BaseModel):
     updated_at: str
 
 
+class Acknowledgement(BaseModel):
+    """Which notifications to acknowledge, each by its id."""
+
+    model_config = ConfigDict(strict=True)
+
+    notification_ids: list[str] = Field(min_length=1, max_length=100)
+
+
+class Acknowledged(BaseModel):
+    """How many are acknowledged now, of how many that were named."""
+
+    acknowledged_count: int
+    requested_count: int
+
+
 class NewNotification(_Open):
     """What a service sends."""
 

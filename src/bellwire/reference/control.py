@@ -24,6 +24,7 @@ from bellwire.reference.control_schema import (
     Stream,
 )
 from bellwire.reference.faces import FACES, amend, emit
+from bellwire.reference.legible import StrictRoute
 from bellwire.reference.store import DuplicateItemError, Inbox, StoredItem
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 MAX_ITEMS: Final = 10_000
 """How many items one call may add: they hold the loop while they are written."""
 
-router = APIRouter(prefix="/control", tags=["control"])
+router = APIRouter(prefix="/control", tags=["control"], route_class=StrictRoute)
 
 
 async def _inbox(request: Request, api: str, user: str) -> Inbox:

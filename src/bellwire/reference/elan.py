@@ -27,6 +27,7 @@ from bellwire.reference.elan_schema import (
     ReadRequest,
     UnreadCount,
 )
+from bellwire.reference.legible import StrictRoute
 from bellwire.reference.store import Inbox, NewItem, Selection, StoredItem
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ _EVENTS: Final = (
 _READ_STATE: Final = frozenset({"is_read", "read_at"})
 
 router = APIRouter(
-    prefix="/v1/notifications", tags=[NAME], responses={401: {"model": Problem, "description": "Not logged in"}}
+    prefix="/v1/notifications",
+    tags=[NAME],
+    route_class=StrictRoute,
+    responses={401: {"model": Problem, "description": "Not logged in"}},
 )
 
 # --- who is asking -------------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from bellwire.reference.context import Occasion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from bellwire.model import Json
     from bellwire.reference.context import Context, Face
-    from bellwire.reference.store import Inbox
+    from bellwire.reference.store import Inbox, NewItem
 
 FACES: dict[str, Face] = {
     visual_layer.NAME: visual_layer,
@@ -40,7 +41,7 @@ def emit(context: Context, inbox: Inbox, given: Sequence[Mapping[str, Json]], *,
     if complete:
         occasions = (Occasion(user=inbox.user, number=number, now=now) for number in range(first, first + len(given)))
         given = [face.complete(part, occasion) for part, occasion in zip(given, occasions, strict=True)]
-    items = [face.pack(item, now) for item in given]
+    items = [_packed(face, item, now) for item in given]
     context.store.insert(inbox, items)
     return [item.id for item in items]
 
@@ -54,11 +55,19 @@ def amend(context: Context, inbox: Inbox, item_id: str, patch: Mapping[str, Json
     stored = context.store.get(inbox, item_id)
     if stored is None:
         raise KeyError(item_id)
-    packed = FACES[inbox.api].pack(_laid_over(orjson.loads(stored.body), patch), stored.created_at)
+    packed = _packed(FACES[inbox.api], _laid_over(orjson.loads(stored.body), patch), stored.created_at)
     if packed.id != item_id:
         message = "an item keeps its id"
         raise ValueError(message)
     context.store.amend(inbox, item_id, packed.body)
+
+
+def _packed(face: Face, item: Mapping[str, Json], now: datetime) -> NewItem:
+    try:
+        return face.pack(item, now)
+    except RecursionError:
+        message = "nested too deeply"
+        raise TypeError(message) from None
 
 
 def _laid_over(item: Json, patch: Json) -> Json:

@@ -12,12 +12,13 @@ from bellwire.reference.control_schema import Problem
 from bellwire.reference.faces import FACES
 from bellwire.reference.faults import AnyFault
 from bellwire.reference.faults_standing import Standing, TooManyError
+from bellwire.reference.legible import StrictRoute
 from bellwire.reference.settings import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-router = APIRouter(prefix="/control/faults", tags=["control"])
+router = APIRouter(prefix="/control/faults", tags=["control"], route_class=StrictRoute)
 
 
 class StandingFault(BaseModel):

@@ -20,6 +20,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from bellwire.reference import times
 from bellwire.reference.context import Occasion, context_of, note_user
+from bellwire.reference.legible import StrictRoute
 from bellwire.reference.qualytics_schema import (
     Acknowledged,
     Counts,
@@ -47,6 +48,7 @@ _FLOWS: Final = ("Healthcare Nightly Quality Gate", "Orders freshness", "Custome
 router = APIRouter(
     prefix="/api/user-notifications",
     tags=[NAME],
+    route_class=StrictRoute,
     responses={401: {"model": Problem, "description": "Not logged in"}},
 )
 

@@ -19,9 +19,14 @@ class Trap(enum.StrEnum):
     OWLMETRY_EMPTY_JSON_REFUSED = "owlmetry.empty_json_refused"
     OWLMETRY_LIMIT_COERCED = "owlmetry.limit_coerced"
     OWLMETRY_UNKNOWN_FILTER_IGNORED = "owlmetry.unknown_filter_ignored"
+    ATP_BULK_ACKNOWLEDGE_MISSING = "atp.bulk_acknowledge_missing"
 
 
-USUAL: Final = frozenset(Trap) - {Trap.OWLMETRY_MILLISECOND_CURSOR, Trap.OWLMETRY_STRANGE_ID_BREAKS}
+USUAL: Final = frozenset(Trap) - {
+    Trap.OWLMETRY_MILLISECOND_CURSOR,
+    Trap.OWLMETRY_STRANGE_ID_BREAKS,
+    Trap.ATP_BULK_ACKNOWLEDGE_MISSING,
+}
 """What is on unless told otherwise: all that a vendor says or means to do. The rest are defects of its server."""
 
 

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request
 
 from bellwire.reference.context import context_of
+from bellwire.reference.legible import StrictRoute
 from bellwire.reference.traps import Trap
 
-router = APIRouter(prefix="/control/traps", tags=["control"])
+router = APIRouter(prefix="/control/traps", tags=["control"], route_class=StrictRoute)
 
 States = dict[Trap, bool]
 Wanted = Annotated[States, Body()]

@@ -18,6 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from bellwire.reference import times
 from bellwire.reference.auth import Credentials, RefusedError
 from bellwire.reference.context import Occasion, context_of, note_user
+from bellwire.reference.legible import StrictRoute
 from bellwire.reference.store import Inbox, NewItem, Selection, StoredItem
 from bellwire.reference.streams import Dialect, EventStream
 from bellwire.reference.visual_layer_schema import (
@@ -48,7 +49,10 @@ _VIEWS: Final = (
 )
 
 router = APIRouter(
-    prefix="/api/v1/notifications", tags=[NAME], responses={401: {"model": Problem, "description": "Not logged in"}}
+    prefix="/api/v1/notifications",
+    tags=[NAME],
+    route_class=StrictRoute,
+    responses={401: {"model": Problem, "description": "Not logged in"}},
 )
 
 # --- who is asking -------------------------------------------------------------------------------------------------

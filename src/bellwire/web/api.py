@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.security import HTTPBearer
 
 from bellwire.model import DeliveryState
-from bellwire.web import schemas
+from bellwire.web import schemas, schemas_insight
 from bellwire.web.answers import Json, problem
 from bellwire.web.api_alerts import Limit, alerts_router
 from bellwire.web.api_deliveries import deliveries_router
 from bellwire.web.api_insight import insight_router
 from bellwire.web.api_silences import silences_router
+from bellwire.web.messages import message_of
 from bellwire.web.standing import series_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ _ALWAYS: dict[int | str, dict[str, Any]] = {
     429: {"model": schemas.Problem, "description": "Too many requests: `Retry-After` says when to ask again."},
     421: {"model": schemas.Problem, "description": "The host name is not Bellwire's."},
     503: {"model": schemas.Problem, "description": "The ledger cannot be read."},
+}
+_ONE_ALERT: dict[int | str, dict[str, Any]] = {
+    404: {"model": schemas.Problem, "description": "There is no such alert."},
+    409: {"model": schemas.Ambiguity, "description": "Several accounts have an alert of this id."},
 }
 _GUARDED: dict[int | str, dict[str, Any]] = {
     401: {"model": schemas.Problem, "description": "A token is needed."},
@@ -60,20 +65,23 @@ def api_router(view: View, hour: LastHour, wall: Callable[[], datetime], *, guar
     router.include_router(alerts_router(view, wall))
 
     @router.get(
-        "/alerts/{reference:path}",
-        response_model=schemas.Story,
-        responses={
-            404: {"model": schemas.Problem, "description": "There is no such alert."},
-            409: {"model": schemas.Ambiguity, "description": "Several accounts have an alert of this id."},
-        },
+        "/alerts/{reference}/messages",
+        response_model=list[schemas_insight.ChannelMessage],
+        responses=_ONE_ALERT,
         tags=["alerts"],
     )
+    async def messages(reference: Reference) -> Json:
+        """Show one alert's message as each channel that it was owed to would send it now."""
+        stories = await view.explain(reference)
+        if len(stories) != 1:
+            return _not_one(stories)
+        return Json([message_of(each) for each in await view.insight.previews(stories[0]["id"])])
+
+    @router.get("/alerts/{reference:path}", response_model=schemas.Story, responses=_ONE_ALERT, tags=["alerts"])
     async def explain(reference: Reference) -> Json:
         """Tell the whole story of one alert: routing, deliveries, attempts, read mark."""
         stories = await view.explain(reference)
-        if not stories:
-            return problem(404, "there is no such alert")
-        return Json(stories[0]) if len(stories) == 1 else Json(_ambiguity(stories), 409)
+        return Json(stories[0]) if len(stories) == 1 else _not_one(stories)
 
     @router.get("/deliveries", response_model=list[schemas.Delivery], tags=["deliveries"])
     async def deliveries(
@@ -93,9 +101,10 @@ def api_router(view: View, hour: LastHour, wall: Callable[[], datetime], *, guar
     return router
 
 
-def _ambiguity(stories: list[dict[str, Any]]) -> dict[str, Any]:
-    fields = schemas.Candidate.model_fields
-    return {
-        "detail": "several accounts have an alert of this id: ask for one by Bellwire's own",
-        "candidates": [{name: story[name] for name in fields} for story in stories],
-    }
+def _not_one(stories: list[dict[str, Any]]) -> Json:
+    """Say that a reference names no alert, or which it may name."""
+    if not stories:
+        return problem(404, "there is no such alert")
+    candidates = [{name: story[name] for name in schemas.Candidate.model_fields} for story in stories]
+    detail = "several accounts have an alert of this id: ask for one by Bellwire's own"
+    return Json({"detail": detail, "candidates": candidates}, 409)

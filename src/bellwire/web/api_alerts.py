@@ -9,7 +9,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 
 from bellwire.model import AlertState
 from bellwire.web import forms, schemas
-from bellwire.web.answers import Json, problem
+from bellwire.web.answers import Json, next_page, problem
 from bellwire.web.view import AlertQuery
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ _LINK = {
         "schema": {"type": "string"},
     }
 }
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"headers": _LINK},
+LINKED: dict[int | str, dict[str, Any]] = {200: {"headers": _LINK}}
+"""The answer of whatever is listed page by page."""
+_RESPONSES = LINKED | {
     400: {"model": schemas.BadMatcher, "description": "It cannot be understood."},
 }
 
@@ -77,14 +78,6 @@ def alerts_router(view: View, wall: Callable[[], datetime]) -> APIRouter:
                 return problem(400, str(wrong))
             return Json({"detail": str(wrong), "matcher": wrong.text, "offset": wrong.at}, 400)
         found = await view.insight.search(query)
-        return Json(found["alerts"], headers=_next(request, found["next"]))
+        return Json(found["alerts"], headers=next_page(request, found["next"]))
 
     return router
-
-
-def _next(request: Request, following: str | None) -> dict[str, str] | None:
-    """Return the header that names the next page."""
-    if following is None:
-        return None
-    url = request.url.include_query_params(before=following)
-    return {"link": f'<{url.path}?{url.query}>; rel="next"'}

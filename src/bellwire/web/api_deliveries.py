@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from bellwire.config.duration import parse_duration
+from bellwire.config.moment import parse_reach
 from bellwire.records import LetterOrder
 from bellwire.web import schemas
 from bellwire.web.answers import Json, problem
@@ -58,7 +58,7 @@ def _order(asked: schemas.Replay, asker: Asker) -> LetterOrder | Json:
     if asked.deliveries and (asked.receiver is not None or asked.since is not None):
         return problem(400, "receiver and since choose among all that are dead: they go with `dead`")
     try:
-        since = None if asked.since is None else parse_duration(asked.since).total_seconds()
+        since = None if asked.since is None else parse_reach(asked.since).total_seconds()
     except ValueError as error:
         return problem(400, f"since: {error}")
     after, _, until = (asked.next or "").partition(".")

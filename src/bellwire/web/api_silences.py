@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from bellwire.clock import SystemClock
-from bellwire.config.schema import Duration
+from bellwire.config.moment import reckonable
+from bellwire.config.rule_matchers import compile_matchers
+from bellwire.config.schema import Duration, MatcherConfig
 from bellwire.errors import MatcherError
 from bellwire.records import Expiry, NewSilence
-from bellwire.routing.matcher_parser import parse_matchers
+from bellwire.routing.matchers import check_silence
 from bellwire.web import schemas
-from bellwire.web.answers import Json, problem
+from bellwire.web.answers import Json, next_page, problem
+from bellwire.web.api_alerts import LINKED, MAX_LISTED
 from bellwire.web.foreign import from_here
 from bellwire.web.visitors import LONGEST_NAME, Asker, who_asks
 
@@ -28,8 +31,16 @@ MAX_LENGTH = timedelta(days=3650)
 """Longer than this nobody means."""
 
 Texts = Annotated[list[str], Query(alias="matcher", min_length=1, max_length=100, description="May be given again.")]
+Moment = Annotated[AwareDatetime, AfterValidator(reckonable)]
 SilenceId = Annotated[str, Path(max_length=26)]
 Who = Annotated[str, Query(max_length=LONGEST_NAME, description="Who ends it, by a name that is not checked.")]
+Limit = Annotated[
+    int, Query(ge=0, le=MAX_LISTED, description="How many that have ended; those that stand all are listed.")
+]
+Before = Annotated[
+    str | None,
+    Query(max_length=26, description="The id of one that has ended: only those that ended before it are listed."),
+]
 
 _BAD: dict[int | str, dict[str, Any]] = {400: {"model": schemas.BadMatcher, "description": "It cannot be understood."}}
 _FORBIDDEN: dict[int | str, dict[str, Any]] = {
@@ -45,9 +56,14 @@ class SilenceRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    matchers: list[str] = Field(min_length=1, max_length=100, examples=[['account="vision"', 'severity<"error"']])
-    starts_at: AwareDatetime | None = Field(default=None, description="Now, if it is not given.")
-    ends_at: AwareDatetime | None = Field(default=None, description="Either this or `duration`.")
+    matchers: list[str | MatcherConfig] = Field(
+        min_length=1,
+        max_length=100,
+        description="As text or as an object, as in the configuration. One of them must not match the empty text.",
+        examples=[['account="vision"', {"name": "severity", "op": "<", "value": "error"}]],
+    )
+    starts_at: Moment | None = Field(default=None, description="Now, if it is not given.")
+    ends_at: Moment | None = Field(default=None, description="Either this or `duration`.")
     duration: Duration | None = Field(default=None, description="Such as `1h30m`.")
     author: str = Field(min_length=1, max_length=LONGEST_NAME, description="Who wants it: a name that is not checked.")
     comment: str = Field(min_length=1, max_length=2000)
@@ -58,10 +74,12 @@ def silences_router(silences: SilenceView) -> APIRouter:
     router = APIRouter(prefix="/silences", tags=["silences"])
     wall = SystemClock().wall
 
-    @router.get("", response_model=list[schemas.Silence])
-    async def every() -> Json:
-        """List the newest silences: those that hold, those that will, those that did."""
-        return Json(await silences.every())
+    @router.get("", response_model=list[schemas.Silence], responses=LINKED)
+    async def every(request: Request, limit: Limit = MAX_LISTED, before: Before = None) -> Json:
+        """List the silences that hold or will, the newest first, and then those that did, the last ended first."""
+        found = await silences.every(limit, before)
+        more = limit and sum(each["state"] == "expired" for each in found) == limit
+        return Json(found, headers=next_page(request, found[-1]["id"] if more else None))
 
     @router.get("/preview", response_model=list[schemas.Silenced], responses=_BAD)
     async def preview(texts: Texts) -> Json:
@@ -104,7 +122,7 @@ def _silence(wanted: SilenceRequest, now: datetime, asker: Asker) -> NewSilence 
         return matchers
     if (wanted.ends_at is None) is (wanted.duration is None):
         return problem(400, "give either ends_at or duration")
-    starts_at = (wanted.starts_at or now).astimezone(UTC)
+    starts_at = wanted.starts_at or now
     length = wanted.ends_at - starts_at if wanted.ends_at else wanted.duration
     if length is None or not timedelta(0) < length <= MAX_LENGTH or starts_at + length <= now:
         return problem(400, f"it must end after its start and after now, and last {MAX_LENGTH.days} days at most")
@@ -118,12 +136,21 @@ def _silence(wanted: SilenceRequest, now: datetime, asker: Asker) -> NewSilence 
     )
 
 
-def _parsed(texts: Sequence[str]) -> tuple[Matcher, ...] | Json:
+def _parsed(entries: Sequence[str | MatcherConfig]) -> tuple[Matcher, ...] | Json:
     """Return the matchers, or an answer that says which of them cannot be read, and where."""
     matchers: list[Matcher] = []
-    for text in texts:
+    for entry in entries:
         try:
-            matchers += parse_matchers(text)
+            matchers += compile_matchers([entry])
         except MatcherError as error:
-            return Json({"detail": str(error), "matcher": text, "offset": error.offset}, 400)
-    return tuple(matchers) if matchers else problem(400, "a silence needs a matcher")
+            text, at = (entry, error.offset) if isinstance(entry, str) else (_written(entry), None)
+            return Json({"detail": str(error), "matcher": text, "offset": at}, 400)
+    try:
+        check_silence(matchers)
+    except MatcherError as error:
+        return problem(400, str(error))
+    return tuple(matchers)
+
+
+def _written(entry: MatcherConfig) -> str:
+    return f"{entry.name} {entry.op} {entry.value}"

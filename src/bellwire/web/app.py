@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.staticfiles import StaticFiles
 
 from bellwire import __version__
 from bellwire.clock import SystemClock
 from bellwire.config.values import host_port, is_loopback
+from bellwire.web.answers import misread
 from bellwire.web.api import api_router
 from bellwire.web.bounds import Bounds
 from bellwire.web.docs import docs_router
@@ -21,7 +23,9 @@ from bellwire.web.gauges import Gauges
 from bellwire.web.guard import Failures, Headers, Hosts, host_name
 from bellwire.web.health import health_router
 from bellwire.web.lasthour import LastHour, keep
+from bellwire.web.legible import Legible
 from bellwire.web.login import login_router
+from bellwire.web.nowhere import nowhere
 from bellwire.web.pages import pages_router
 from bellwire.web.pages.desk import Desk
 from bellwire.web.proving import proof_router
@@ -30,6 +34,9 @@ from bellwire.web.visitors import Visitors
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from datetime import datetime
+
+    from starlette.requests import Request
+    from starlette.responses import Response
 
     from bellwire.config.schema import WebConfig
     from bellwire.metrics import Metrics
@@ -46,9 +53,9 @@ _DESCRIPTION = (
 
 def create_web(view: View, metrics: Metrics, config: WebConfig, wall: Callable[[], datetime] = SYSTEM_WALL) -> FastAPI:
     """Return the application that shows ``view``; ``wall`` tells the time."""
-    door = Door(config.token, config.read_token, SystemClock().wall)
+    door = Door(config.token, config.read_token, SystemClock().wall, listen=config.listen)
     gauges = Gauges(view, metrics)
-    desk, hour = Desk(guarded=not door.open), LastHour()
+    desk, hour = Desk(guarded=not door.open, dry=view.dry_run), LastHour()
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -87,8 +94,11 @@ def create_web(view: View, metrics: Metrics, config: WebConfig, wall: Callable[[
     app.include_router(login_router(desk, door, secure=_by_https(config)))
     app.include_router(pages_router(desk, view, hour, wall))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
+    app.add_exception_handler(RequestValidationError, _misread)
+    app.add_exception_handler(404, nowhere(desk))
     # The last one added stands outermost.
     app.state.live, app.state.hour = desk.live, hour
+    app.add_middleware(Legible)
     app.add_middleware(Visitors, door=door)
     app.add_middleware(Bounds)
     if names := _host_names(config):
@@ -97,6 +107,11 @@ def create_web(view: View, metrics: Metrics, config: WebConfig, wall: Callable[[
     app.add_middleware(Headers)
     _ready(app)
     return app
+
+
+def _misread(request: Request, error: Exception) -> Response:
+    del request
+    return misread(cast("RequestValidationError", error).errors())
 
 
 def _ready(app: FastAPI) -> None:

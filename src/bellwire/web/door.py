@@ -9,8 +9,11 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bellwire.config.values import host_port, is_loopback
+from bellwire.errors import BellwireError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from pydantic import SecretStr
@@ -35,15 +38,20 @@ class Session:
 
 
 class Door:
-    """Knows the tokens. With neither, everyone is an operator (the configuration allows that on loopback alone).
+    """Knows the tokens. With neither, everyone is an operator: on loopback alone, else `BellwireError`.
 
     A cookie is ``role.expiry.id.name.mac``: it needs no memory, ends by itself, and dies with the token that opened it.
     """
 
-    def __init__(self, token: SecretStr | None, read_token: SecretStr | None, wall: Callable[[], datetime]) -> None:
+    def __init__(
+        self, token: SecretStr | None, read_token: SecretStr | None, wall: Callable[[], datetime], *, listen: str
+    ) -> None:
         self._wall = wall
         given = {Role.OPERATOR: token, Role.READER: read_token}
-        self._secrets = {role: secret.get_secret_value().encode() for role, secret in given.items() if secret}
+        self._secrets = {
+            role: secret.get_secret_value().encode() for role, secret in given.items() if secret is not None
+        }
+        _refuse_open_doors(self._secrets, listen)
 
     @property
     def open(self) -> bool:
@@ -81,6 +89,17 @@ class Door:
     def _mac(self, role: Role, told: str) -> str:
         message = f"bellwire session {told}".encode("utf-8", "replace")
         return hmac.new(self._secrets[role], message, hashlib.sha256).hexdigest()
+
+
+def _refuse_open_doors(secrets: Mapping[Role, bytes], listen: str) -> None:
+    """Raise where anyone could come in whom nobody meant to; the configuration has been checked for it before."""
+    if not all(secrets.values()):
+        message = "a token of the web is empty: give it a value, or remove it"
+        raise BellwireError(message)
+    address = host_port(listen, lowest=0)
+    if not secrets and address is not None and not is_loopback(address[0]):
+        message = "web.listen can be reached by other machines, and there is no token: set token_file"
+        raise BellwireError(message)
 
 
 def _decoded(name: str) -> str:

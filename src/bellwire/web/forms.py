@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from bellwire.config.duration import parse_duration
+from bellwire.config.moment import parse_moment
 from bellwire.errors import MatcherError
 from bellwire.routing.matcher_parser import parse_matchers
 
@@ -80,9 +81,7 @@ def moment(text: str | None, now: datetime, what: str) -> datetime | None:
     except (ValueError, OverflowError):
         pass
     try:
-        at = datetime.fromisoformat(text)
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = f"{what}: write how long ago it is, such as 2h, or a time such as 2026-11-23T10:00Z"
+        return parse_moment(text)
+    except ValueError as error:
+        message = f"{what}: {error}; or how long ago it is, such as 2h"
         raise Misunderstood(message) from None
-    return max(at, _EPOCH)

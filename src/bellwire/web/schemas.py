@@ -111,6 +111,7 @@ class Status(BaseModel):
     heartbeat: Heartbeat | None
     slack_apps: list[SlackApp] = []
     notes: list[str] = Field(default=[], description="Channels that work, but not as well as they could.")
+    dry_run: bool = Field(description="Nothing is sent, and nothing marked as read.")
 
 
 class Obligation(BaseModel):

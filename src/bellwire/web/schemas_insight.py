@@ -122,3 +122,18 @@ class Minute(BaseModel):
     delivered: int
     suppressed: int
     dead: int
+
+
+class ChannelMessage(BaseModel):
+    """An alert's message as a channel would send it now."""
+
+    receiver: str
+    channel: str = Field(description="What kind of channel it is.")
+    name: str
+    title: str | None = Field(
+        description="A mail's subject, Slack's notification; a webhook has one only by a template."
+    )
+    text: str | None = Field(description="What people read; of Slack in its own markup.")
+    html: str | None = Field(description="A mail's HTML.")
+    body: dict[str, object] | None = Field(description="The whole of what is sent as JSON: by Slack and webhooks.")
+    error: str | None = Field(description="Why no message can be made.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bellwire.config.moment import parse_moment
 from bellwire.web.forms import Misunderstood
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 _MOST = 200
 
@@ -35,8 +36,7 @@ def time_of(text: str) -> datetime | None:
     if not text.strip():
         return None
     try:
-        at = datetime.fromisoformat(text.strip())
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = "write the time as 2026-11-23T10:00Z"
+        return parse_moment(text)
+    except ValueError as error:
+        message = f"at: {error}"
         raise Misunderstood(message, text, 0) from None

@@ -26,8 +26,11 @@ MAX_STORIES = 20
 class SilenceView(Protocol):
     """The silences, as they may be looked at and changed. Shapes are those of `bellwire.ledger.silences`."""
 
-    async def every(self) -> list[Answer]:
-        """Return the newest silences."""
+    async def every(self, ended: int, before: str | None = None) -> list[Answer]:
+        """Return all that hold or will, and then the last ``ended`` of those that did.
+
+        ``before`` is the id of one that has ended: only those that ended before it are returned.
+        """
         ...
 
     async def preview(self, matchers: Sequence[Matcher]) -> list[Answer]:
@@ -102,6 +105,11 @@ class View(Protocol):
     """The daemon, as it may be looked at. No call but `reload` changes anything, and none is held up by the writer."""
 
     @property
+    def dry_run(self) -> bool:
+        """Whether nothing is sent, and nothing marked as read, for as long as it runs."""
+        ...
+
+    @property
     def silences(self) -> SilenceView:
         """What people do not want to hear of."""
         ...
@@ -121,7 +129,7 @@ class View(Protocol):
         `bellwire.ledger.reading.read_channels` has them; ``totals`` as `totals` has them; ``events``, the last 20 of
         `read_source_events`; ``troubles``, those of `bellwire.ledger.troubles.read_troubles`; ``heartbeat``, None or
         ``last_success_at``, ``failing`` and ``withheld``; ``slack_apps``, a list with ``receivers connected_at error`` of each
-        connection for buttons; ``notes``, sentences about channels that work, but not as well as they could.
+        connection for buttons; ``notes``, sentences about channels that work, but not as well as they could; ``dry_run``.
         """
         ...
 

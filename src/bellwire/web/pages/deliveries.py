@@ -9,7 +9,7 @@ from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import RedirectResponse, Response
 
-from bellwire.config.duration import parse_duration
+from bellwire.config.moment import parse_reach
 from bellwire.model import DeliveryState
 from bellwire.records import LetterOrder
 from bellwire.web import forms
@@ -108,7 +108,7 @@ def _order(asked: dict[str, list[str]], asker: Asker, *, dry: bool) -> LetterOrd
         )
     since = forms.one(asked, "since")
     try:
-        seconds = parse_duration(since).total_seconds() if since else None
+        seconds = parse_reach(since).total_seconds() if since else None
     except ValueError as error:
         message = f"since: {error}"
         raise forms.Misunderstood(message) from None

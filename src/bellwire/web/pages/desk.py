@@ -33,8 +33,9 @@ _BETWEEN = 1.0  # seconds: a template takes some 30 ms of what alerts may need
 class Desk:
     """Makes pages of templates. A template's blocks named ``part_…`` are what changes of its page while it is open."""
 
-    def __init__(self, *, guarded: bool) -> None:
+    def __init__(self, *, guarded: bool, dry: bool) -> None:
         self._environment = environment()
+        self._environment.globals["dry"] = dry
         self._environment.globals["guarded"] = guarded
         self._environment.globals["url"] = link
         self._rendered: dict[tuple[str, str, bool], Part] = {}

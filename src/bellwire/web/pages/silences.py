@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from fastapi import Depends
@@ -10,8 +10,12 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from bellwire.config.duration import parse_duration
+from bellwire.config.moment import parse_moment
+from bellwire.errors import MatcherError
 from bellwire.records import Expiry, NewSilence
+from bellwire.routing.matchers import check_silence
 from bellwire.web import forms
+from bellwire.web.api_alerts import MAX_LISTED
 from bellwire.web.api_silences import MAX_LENGTH
 from bellwire.web.foreign import from_here
 from bellwire.web.pages.desk import link, may_act
@@ -19,9 +23,11 @@ from bellwire.web.visitors import Asker, session_of, who_asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from fastapi import APIRouter
 
+    from bellwire.routing.matchers import Matcher
     from bellwire.web.pages.desk import Desk, Values
     from bellwire.web.view import Answer, View
 
@@ -42,14 +48,19 @@ def _list(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime
     """Add the list of what is silenced."""
 
     async def listed(request: Request) -> Values:
-        every = await view.silences.every()
-        standing = [each for each in every if each["state"] != "expired"]
         query, session = request.query_params, session_of(request)
+        before = query.get("before", "")[:26] or None
+        every = await view.silences.every(_ENDED + 1, before)
+        standing = [each for each in every if each["state"] != "expired"]
+        ended = [each for each in every if each["state"] == "expired"]
         known = {"duration": "2h", "author": session.name if session else ""}
         return {
             "now": wall(),
             "standing": sorted(standing, key=lambda each: each["ends_at"]),
-            "ended": [each for each in every if each["state"] == "expired"][:_ENDED],
+            "ended": ended[:_ENDED],
+            "next": ended[_ENDED - 1]["id"] if len(ended) > _ENDED else None,
+            "before": before,
+            "still": before is not None,  # what has ended does not change
             "form": {name: query.get(name, known.get(name, "")) for name in _FIELDS},
             "problem": None,
             "done": query.get("done"),
@@ -72,8 +83,8 @@ def _new(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]
     async def meets(request: Request) -> Response:
         text, problem, met = request.query_params.get("matchers", ""), None, []
         try:
-            if wanted := forms.matchers([text]):
-                met = await view.silences.preview(wanted)
+            if text.strip():
+                met = await view.silences.preview(_matchers(text))
         except forms.Misunderstood as misunderstood:
             problem = misunderstood.told()
         return desk.page("meets.html", text=text.strip(), problem=problem, met=met)
@@ -94,7 +105,7 @@ def _new(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]
         problem, met, silence = None, [], None
         try:
             silence = _silence(asked, wall(), who_asks(request, form["author"]))
-            met = await view.silences.preview(forms.matchers([form["matchers"]]))
+            met = await view.silences.preview(_matchers(form["matchers"]))
         except forms.Misunderstood as misunderstood:
             problem = misunderstood.told()
         values = {"form": form, "problem": problem, "silence": silence, "met": met, "shown": _SHOWN, "now": wall()}
@@ -121,15 +132,12 @@ def _end(router: APIRouter, desk: Desk, view: View, wall: Callable[[], datetime]
 
 
 async def _named(view: View, silence_id: str) -> Answer | None:
-    return next((each for each in await view.silences.every() if each["id"] == silence_id), None)
+    return next((each for each in await view.silences.every(MAX_LISTED) if each["id"] == silence_id), None)
 
 
 def _silence(asked: Mapping[str, Sequence[str]], now: datetime, asker: Asker) -> NewSilence:
     """Return the silence that someone wants. Raises `Misunderstood`."""
-    matchers = forms.matchers([forms.one(asked, "matchers")])
-    if not matchers:
-        message = "write at least one matcher: a silence of everything is never meant"
-        raise forms.Misunderstood(message)
+    matchers = _matchers(forms.one(asked, "matchers"))
     starts_at = _start(forms.one(asked, "start")) or now
     ends_at = starts_at + _length(forms.one(asked, "duration"))
     if ends_at <= now:
@@ -149,14 +157,26 @@ def _silence(asked: Mapping[str, Sequence[str]], now: datetime, asker: Asker) ->
     )
 
 
+def _matchers(text: str) -> tuple[Matcher, ...]:
+    """Return what is to be silenced. Raises `Misunderstood`, also where it would be everything."""
+    matchers = forms.matchers([text])
+    if not matchers:
+        message = "write at least one matcher: a silence of everything is never meant"
+        raise forms.Misunderstood(message)
+    try:
+        check_silence(matchers)
+    except MatcherError as error:
+        raise forms.Misunderstood(str(error)) from None
+    return matchers
+
+
 def _start(text: str) -> datetime | None:
     if not text:
         return None
     try:
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = "start: write a time such as 2026-11-23T10:00Z"
+        return parse_moment(text)
+    except ValueError as error:
+        message = f"start: {error}"
         raise forms.Misunderstood(message) from None
 
 
