@@ -207,8 +207,12 @@ class FakeSilences:
         times = {"starts_at": ago(600), "ends_at": ago(-86_400 * 365), "created_at": ago(600)}
         return every | times | {"author": "Mia", "expired_by": None} | values
 
-    async def every(self) -> list[Answer]:
-        return self.listed
+    async def every(self, ended: int, before: str | None = None) -> list[Answer]:
+        passed = [each for each in self.listed if each["state"] == "expired"]
+        if before is not None:
+            ids = [each["id"] for each in passed]
+            return passed[ids.index(before) + 1 :][:ended] if before in ids else []
+        return [each for each in self.listed if each not in passed] + passed[:ended]
 
     async def preview(self, matchers: Sequence[Matcher]) -> list[Answer]:
         del matchers
@@ -324,6 +328,7 @@ class FakeView:
     heartbeat: Answer | None = None
     slack_apps: list[Answer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    dry_run: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     balance: Answer = field(default_factory=a_balance)
@@ -379,6 +384,7 @@ class FakeView:
             "heartbeat": self.heartbeat,
             "slack_apps": self.slack_apps,
             "notes": self.notes,
+            "dry_run": self.dry_run,
         }
 
     async def totals(self) -> dict[str, int]:

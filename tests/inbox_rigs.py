@@ -184,12 +184,13 @@ class ReferenceVendor:
 
 
 class Face(NamedTuple):
-    """What is special about one face: an item with an id, and the events of its stream."""
+    """What is special about one face: an item with an id, the events of its stream, and what the account says to it."""
 
     api: str
     item: Callable[[str], dict[str, Any]]
     event: bytes = b"message"
     keep_alive: bytes = b": there\n\n"
+    params: tuple[tuple[str, str], ...] = ()
 
 
 def reference(face: Face) -> Callable[[FakeClock], AbstractAsyncContextManager[Vendor]]:
@@ -204,6 +205,7 @@ def reference(face: Face) -> Callable[[FakeClock], AbstractAsyncContextManager[V
                     "api": face.api,
                     "base_url": door.url,
                     "authorization": {"credentials": "ann-token"},
+                    "params": dict(face.params),
                 }
             )
             try:
@@ -222,14 +224,14 @@ class Row(NamedTuple):
     tells_one: bool = True
 
 
+ATP = Face("atp", lambda each: {"id": each}, b"notification", b"event: ping\ndata: {}\n\n")
+
 VENDORS = {
     "fake": Row(fake, streams=True),
     "visual_layer": Row(visual_layer, streams=True, tells_one=False),
     "elan": Row(reference(Face("elan", lambda each: {"notification_id": each})), streams=False),
-    "atp": Row(
-        reference(Face("atp", lambda each: {"id": each}, b"notification", b"event: ping\ndata: {}\n\n")),
-        streams=True,
-    ),
+    "atp": Row(reference(ATP), streams=True),
+    "atp in bulk": Row(reference(ATP._replace(params=(("bulk_acknowledge", "true"),))), streams=True),
     "qualytics": Row(
         renamed(reference(Face("qualytics", lambda each: {"id": int(each)})), lambda number: str(42 + number)),
         streams=False,
@@ -240,4 +242,4 @@ VENDORS = {
         tells_one=False,
     ),
 }
-"""A row for each API, and one for the stand-in that other tests use."""
+"""A row for each API and each way to speak it, and one for the stand-in that other tests use."""

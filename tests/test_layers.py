@@ -31,9 +31,10 @@ SHARED = VOCABULARY | {
     "wire",
     "dialing",
     "listening",
+    "turns",
     "routing",
 }
-SHARED |= {"templating", "errands", "outcomes", "rendering"}
+SHARED |= {"templating", "errands", "outcomes", "rendering", "tally"}
 ADAPTERS = {"apis", "sources", "channels", "ledger", "web"}
 ARROWS = {"intake", "dispatch", "acknowledge", "retention", "auditor", "crosscheck", "standby", "timekeeping"}
 BELOW_APP = SHARED | {"config"} | ADAPTERS | ARROWS

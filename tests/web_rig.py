@@ -44,12 +44,12 @@ class Client:
     async def get(self, path: str, **headers: str) -> Answer:
         return await self.send("GET", path, **headers)
 
-    async def send(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
+    async def send(self, method: str, path: str, body: str | bytes | None = None, **headers: str) -> Answer:
         """Send a request; a header ``hx_request`` is sent as ``hx-request``."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await asyncio.to_thread(self._send, method, path, body, named)
 
-    def _send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
+    def _send(self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]) -> Answer:
         netloc = urlsplit(self.url).netloc
         connection = (
             http.client.HTTPSConnection(netloc, timeout=10, context=self.tls)

@@ -108,6 +108,11 @@ class App:
         return [] if watch is None else [(watch.account, watch.source)]
 
     @property
+    def dry(self) -> bool:
+        """Whether notifications are only taken in, routed and shown: nothing is sent, nothing marked as read."""
+        return self._dry
+
+    @property
     def config(self) -> Config:
         """The configuration that is in force."""
         return self._config

@@ -6,7 +6,6 @@ Each channel has a lane of its own, so that one that hangs holds up nobody else.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,16 +18,16 @@ from bellwire.errors import DeliveryError, LedgerError, Verdict
 from bellwire.model import Envelope
 from bellwire.outcomes import failure_outcome, no_answer, success_outcome
 from bellwire.rendering import Renderer
+from bellwire.tally import Tally, named
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
     from datetime import datetime
 
     from bellwire.metrics import Metrics
     from bellwire.model import ChannelKey
     from bellwire.ports import Channel, Clock, DispatchLedger
-    from bellwire.records import ChannelPolicy, Claim, Claims, Outcome, Settled
+    from bellwire.records import ChannelPolicy, Claim, Claims, Outcome
 
 _LEASE_MARGIN = 10.0  # seconds between the end of the longest send and the end of its lease
 _PAUSES_AFTER_ERROR = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds, the last one again and again
@@ -87,7 +86,6 @@ class Dispatch:
         self._lane = lane
         self._ledger = ledger
         self._clock = clock
-        self._metrics = metrics
         self._chance = chance
         self._work = ledger.work(lane.policy.key)
         self._renderer = Renderer(lane.policy.key.receiver, lane.label, lane.channel, metrics)
@@ -97,14 +95,12 @@ class Dispatch:
         self._stopping = False
         self._sends: dict[asyncio.Task[None], _Sending] = {}  # the oldest first
         self._ready: list[_Ready] = []  # the oldest first
-        self._outcomes: list[Outcome] = []  # that nobody writes yet
+        self._outcomes: list[tuple[Claim, Outcome]] = []  # that nobody writes yet
         self._faults = 0  # outcomes that are not written and may hold for the whole channel
         self._errands = Errands(f"afterwards-{lane.policy.key}")
         self._writing: asyncio.Task[None] | None = None
         self._guard: asyncio.TimerHandle | None = None
-        labels = {"receiver": lane.policy.key.receiver, "channel": lane.label}
-        self._sent_total = metrics.notifications.labels(**labels)
-        self._latency = metrics.notification_latency.labels(**labels)
+        self._tally = Tally(lane.policy.key, lane.label, metrics)
         self._turned_at = clock.now()
 
     @property
@@ -247,7 +243,7 @@ class Dispatch:
     async def _send(self, claim: Claim, body: bytes | None) -> None:
         if body is None:
             error = DeliveryError("no message could be made", verdict=Verdict.MESSAGE_FAULT, reason="render_failed")
-            self._settle(failure_outcome(error, claim, self._lane.policy, self._clock.now(), 0.0))
+            self._settle(claim, failure_outcome(error, claim, self._lane.policy, self._clock.now(), 0.0))
             return
         envelope = Envelope(
             delivery_id=claim.message.delivery_id,
@@ -258,11 +254,11 @@ class Dispatch:
             remote=claim.remote,
             group=claim.group,
         )
-        self._settle(await self._attempt(claim, envelope))
+        self._settle(claim, await self._attempt(claim, envelope))
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have the outcome written, together with those that come while others are being written."""
-        self._outcomes.append(outcome)
+        self._outcomes.append((claim, outcome))
         self._faults += outcome.verdict is not None
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_outcomes(), name=f"outcomes-{self._lane.policy.key}")
@@ -273,7 +269,8 @@ class Dispatch:
                 if self._is_crowded() and not self._stopping:
                     # They end by the dozen: what is written together costs a fraction, and claims join the same commit.
                     await self._clock.wait(self._roomy, _LINGER)
-                outcomes, self._outcomes = self._outcomes, []
+                ended, self._outcomes = self._outcomes, []
+                outcomes = [outcome for _, outcome in ended]
                 try:
                     settled = await self._ledger.settle(self._lane.policy, outcomes)
                 except LedgerError as error:
@@ -283,7 +280,7 @@ class Dispatch:
                     # Those that come after must not wait for ever for their turn.
                     log.exception("outcomes_unwritten", channel=str(self.key), outcomes=len(outcomes))
                 else:
-                    self._count(outcomes, settled)
+                    self._tally.note(ended, settled)
                     self._errands.start(outcome.delivery_id for outcome in outcomes)
                 finally:
                     self._faults -= sum(outcome.verdict is not None for outcome in outcomes)
@@ -303,7 +300,7 @@ class Dispatch:
                 raise
             failure = no_answer()
         except Exception as error:
-            log.exception("channel_raised", channel=str(policy.key), delivery=envelope.delivery_id)
+            log.exception("channel_raised", channel=str(policy.key), **named(claim.message, claim.members))
             failure = DeliveryError(
                 f"the channel raised {type(error).__name__}", verdict=Verdict.IN_DOUBT, reason="internal_error"
             )
@@ -318,23 +315,3 @@ class Dispatch:
         task = asyncio.current_task()
         sending = self._sends.get(task) if task else None
         return task is not None and sending is not None and sending.overdue and task.uncancel() == 0
-
-    def _count(self, outcomes: Sequence[Outcome], settled: Sequence[Settled]) -> None:
-        chatty = log.is_enabled_for(logging.DEBUG)
-        for outcome, result in zip(outcomes, settled, strict=True):
-            if outcome.verdict is not None:
-                self._count_failure(outcome)
-                continue
-            self._sent_total.inc()
-            for seconds in result.latencies:
-                self._latency.observe(max(0.0, seconds))
-            if chatty:
-                log.debug("delivery_sent", channel=str(self.key), delivery=outcome.delivery_id)
-
-    def _count_failure(self, outcome: Outcome) -> None:
-        receiver, channel = self._lane.policy.key.receiver, self._lane.label
-        self._metrics.notifications_failed.labels(receiver=receiver, channel=channel, reason=outcome.reason).inc()
-        event = "delivery_dead" if outcome.dead else "delivery_failed"
-        level = log.error if outcome.dead else log.warning
-        fields = {"reason": outcome.reason, "detail": outcome.detail, "delivery": outcome.delivery_id}
-        level(event, verdict=str(outcome.verdict), channel=str(self.key), **fields)

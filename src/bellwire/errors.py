@@ -17,7 +17,7 @@ class BellwireError(Exception):
 class Fault:
     """One thing that is wrong in a configuration file: where, and what to do. ``line`` and ``column`` count from 1.
 
-    ``excerpt`` is the rule that is wrong, where one is, and ``offset`` how many characters into it.
+    ``excerpt`` is the rule that is wrong, where one is (of several lines the one), and ``offset`` how many characters into it.
     """
 
     file: str

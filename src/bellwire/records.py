@@ -151,7 +151,10 @@ class FellBack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """A delivery that its claimer must now send. ``body`` is None until the first attempt froze one."""
+    """A delivery that its claimer must now send. ``body`` is None until the first attempt froze one.
+
+    With a frozen body the message has no alerts any more; ``members`` are their ids.
+    """
 
     message: Message
     kind: DeliveryKind
@@ -162,6 +165,7 @@ class Claim:
     remote: str
     group: str | None = None  # see model.Envelope
     probe: bool = False  # the channel's breaker is open: this one shows whether it works again
+    members: tuple[str, ...] = ()
 
     def start(self, body: bytes) -> Start:
         """Return the attempt at it, with the body frozen."""
@@ -264,7 +268,7 @@ class SourceEvent:
 class AuditSlice:
     """Some alerts, added up: by state, by the reason they were suppressed for, their read marks by state.
 
-    ``faults`` are numbers and some ids, by what is wrong. ``last`` is the id to go on after, None at the end; ``received``
+    ``faults`` are numbers and some ids, by what is wrong; ``faulty`` counts an alert once, whatever is wrong with it. ``last`` is the id to go on after, None at the end; ``received``
     is the number of alerts ever recorded.
     """
 
@@ -274,6 +278,7 @@ class AuditSlice:
     suppressed: Mapping[str, int]
     read_marks: Mapping[str, int]
     faults: Mapping[str, tuple[int, tuple[str, ...]]]
+    faulty: int = 0
 
 
 # --- silences ------------------------------------------------------------------------------------------------------

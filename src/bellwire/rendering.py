@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bellwire.outcomes import plain_form, why_plain
+from bellwire.tally import named
 
 if TYPE_CHECKING:
     from bellwire.metrics import Metrics
@@ -36,12 +37,12 @@ class Renderer:
         except Exception as error:
             # Whatever an alert's text provokes, the alert goes out.
             self._errors.inc()
-            log.exception("render_failed", delivery=message.delivery_id)
+            log.exception("render_failed", **named(message))
             told = why_plain(error)
         own = replace(message, own_form=True, errors=(*message.errors, told))
         for form, plain in (("own", own), ("plain", plain_form(own))):
             try:
                 return self._channel.render(plain)
             except Exception:
-                log.exception("render_failed", delivery=message.delivery_id, form=form)
+                log.exception("render_failed", **named(message), form=form)
         return None

@@ -91,6 +91,11 @@ class Daemon(Protocol):
         ...
 
     @property
+    def dry(self) -> bool:
+        """Whether nothing is sent, and nothing marked as read."""
+        ...
+
+    @property
     def config(self) -> Config:
         """The configuration that is in force."""
         ...
@@ -141,6 +146,11 @@ class DaemonView:
         self.insight: InsightView = Insight(daemon, ledger)
         self._started_at = ledger.clock.wall()
 
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing is sent, and nothing marked as read."""
+        return self._daemon.dry
+
     async def overview(self) -> Answer:
         """Return how things stand now."""
 
@@ -165,6 +175,7 @@ class DaemonView:
             "heartbeat": self._daemon.upkeep.pulse(),
             "slack_apps": self._daemon.slack_apps,
             "notes": complaints_of(self._daemon.built),
+            "dry_run": self.dry_run,
         }
 
     async def totals(self) -> dict[str, int]:
@@ -305,9 +316,9 @@ class _Silences:
     def __init__(self, silences: Silences) -> None:
         self._silences = silences
 
-    async def every(self) -> list[Answer]:
-        """Return the newest silences."""
-        return await self._silences.every()
+    async def every(self, ended: int, before: str | None = None) -> list[Answer]:
+        """Return all that stand and the last ``ended`` that do no more."""
+        return await self._silences.every(ended, before)
 
     async def preview(self, matchers: Sequence[Matcher]) -> list[Answer]:
         """Return which alerts a silence with these matchers would meet."""

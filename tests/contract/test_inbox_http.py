@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 import traceback
 from datetime import UTC, datetime, timedelta
@@ -487,6 +488,25 @@ async def test_a_cancelled_call_leaves_the_client_usable(server: VendorServer, o
 
 
 # --- ways there ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 429, 500, 503])
+async def test_nothing_of_what_a_vendor_says_is_told_of_a_refusal(
+    server: VendorServer, open_inbox: Open, code: int
+) -> None:
+    async def echo(request: web.Request) -> web.StreamResponse:
+        words = " ".join(re.split("[ ;=]", " ".join(request.headers.values())))
+        return web.json_response({"detail": words, "error": {"code": words}}, status=code)
+
+    told = []
+    for ask in (HttpInbox.page, stream_of):
+        inbox = open_inbox(headers={"Authorization": "Bearer SECRET-bearer", "Cookie": "sid=SECRET-cookie"})
+        server.scripted.append(echo)
+        with pytest.raises(SourceError) as caught:
+            await ask(inbox)
+        told += [repr(caught.value), caught.value.reason]
+    assert [request.headers["Cookie"] for request in server.requests] == ["sid=SECRET-cookie"] * 2
+    assert "SECRET" not in " ".join(told)
 
 
 async def test_nobody_there_is_an_error_that_names_no_secret(open_inbox: Open) -> None:

@@ -31,6 +31,9 @@ SEARCHES = [
     'team=""',
     'team=~"b.*"',
     'title=~".*7"',
+    'title="title 7"',
+    'title="theirs"',
+    'upstream_id="theirs"',
     'message="told 3"',
     "payload.n>5",
     'account="other",type="note",team="a \\"quoted\\" 100% _name"',
@@ -45,6 +48,8 @@ def one_of_many(number: int, chance: random.Random) -> tuple[AccountKey, Alert]:
     labels = {"account": key.name, "severity": severity.text, "type": type_}
     if team := chance.choice(["", "blue", "black", 'a "quoted" 100% _name']):
         labels["team"] = team
+    if chance.random() < 0.3:
+        labels |= {"title": "theirs", "message": "theirs", "upstream_id": "theirs"}  # a vendor's own keys
     alert = an_alert(
         account=key.name,
         upstream_id=f"u{number}",

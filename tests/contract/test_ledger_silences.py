@@ -196,9 +196,9 @@ async def test_silences_are_listed_with_their_state_and_each_act_is_kept(ledger:
     assert await ledger.silences.expire(third, "joe") is Expiry.ENDED_BEFORE
     assert await ledger.silences.expire("01NOBODY", "joe") is Expiry.UNKNOWN
     assert [(each["id"], each["state"], each["expired_by"]) for each in await ledger.silences.every()] == [
-        (third, "expired", "joe"),
         (second, "pending", None),
         (first, "active", None),
+        (third, "expired", "joe"),
     ]
     kept = await ledger.ask(lambda connection: connection.execute(select(actions).order_by(actions.c.id)).all())
     assert [(row.who, row.what, row.detail["silence"]) for row in kept] == [
@@ -207,6 +207,35 @@ async def test_silences_are_listed_with_their_state_and_each_act_is_kept(ledger:
         ("mia", "silence_added", third),
         ("joe", "silence_expired", third),
     ]
+
+
+async def test_however_many_have_ended_what_stands_is_listed_and_the_rest_page_by_page(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    active = await hush(ledger, clock)
+    pending = await hush(ledger, clock, after=1800)
+    ended = [await hush(ledger, clock, seconds=60 - number) for number in range(5)]
+    await clock.advance(60)
+    listed = [each["id"] for each in await ledger.silences.every(2)]
+    assert listed == [pending, active, *ended[:2]]
+    ended.insert(0, await hush(ledger, clock))  # what ends meanwhile moves no page
+    await ledger.silences.expire(ended[0], "joe")
+    second = await ledger.silences.every(2, listed[-1])
+    third = await ledger.silences.every(2, second[-1]["id"])
+    assert [each["id"] for each in (*second, *third)] == ended[3:]
+    assert await ledger.silences.every(2, ended[-1]) == []
+    assert await ledger.silences.every(2, "01NOBODY") == []
+    assert [each["id"] for each in await ledger.silences.every(0)] == [pending, active]
+
+
+async def test_what_ended_at_the_same_time_is_listed_once_on_one_page_or_the_next(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    ended = [await hush(ledger, clock, seconds=60) for _ in range(3)]
+    await clock.advance(60)
+    first = await ledger.silences.every(1)
+    rest = await ledger.silences.every(9, first[-1]["id"])
+    assert [each["id"] for each in (*first, *rest)] == ended[::-1]
 
 
 async def test_a_preview_names_what_a_silence_would_meet(ledger: Ledger) -> None:

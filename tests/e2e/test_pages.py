@@ -14,7 +14,7 @@ from bellwire.channels.webhook_body import webhook_body
 from bellwire.errors import ConfigError, Fault
 from bellwire.model import DeliveryKind, DeliveryState, Message, SourceState
 from browser_rig import DESK, HAND, WIDTHS
-from fake_view import FakeView, a_busy_view, a_delivery, a_route, an_account, an_alert, some_letters
+from fake_view import FakeView, a_busy_view, a_delivery, a_route, ago, an_account, an_alert, some_letters
 from makers import an_alert as a_real_alert
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ PAGES = [
     "/configuration",
     "/configuration/reload",
     "/api/docs",
+    "/nowhere",
 ]
 
 
@@ -77,6 +78,8 @@ def a_full_view() -> FakeView:
     }
     view.letters = some_letters()
     view.quiet.listed = [view.quiet.a_silence("01JSILENCE")]
+    ended = {"state": "expired", "ends_at": ago(60), "expired_by": "Joe"}
+    view.quiet.listed += [view.quiet.a_silence(f"01JENDED{n:02}", comment=f"over {n}", **ended) for n in range(45)]
     view.sent += [a_delivery("pager", "webhook", state=DeliveryState.DEAD, id="01JDEAD", reason="http_400")]
     return view
 
@@ -90,7 +93,45 @@ async def test_each_page_fits_and_keeps_nobody_out(visit: Open, size: dict[str, 
         await expect(seen.page.get_by_role("heading", level=1).first).to_be_visible()
         found[path] = await seen.barriers() + ([] if await seen.fits() else ["it does not fit"])
     assert {path: barriers for path, barriers in found.items() if barriers} == {}
-    assert [each for each in seen.complaints if "422" not in each] == []
+    assert [each for each in seen.complaints if "422" not in each and "404" not in each] == []
+
+
+@WIDTHS
+async def test_every_page_of_a_dry_run_says_that_nothing_is_sent(visit: Open, size: dict[str, int]) -> None:
+    view = a_full_view()
+    view.dry_run = True
+    seen = await visit(view, size)
+    for path in PAGES:
+        await seen.go(path)
+        note = seen.page.get_by_role("note")
+        await expect(note).to_have_text("⚠ Dry run: nothing is sent, nothing is marked as read.")
+        await expect(note).to_be_in_viewport()
+    assert await seen.barriers() == []
+    assert await seen.fits()
+
+
+@WIDTHS
+async def test_an_address_that_leads_nowhere_leads_back(visit: Open, size: dict[str, int]) -> None:
+    seen = await visit(a_full_view(), size)
+    await seen.go("/nowhere/at/all")
+    await expect(seen.page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    await seen.page.get_by_role("link", name="Deliveries").click()
+    await expect(seen.page.get_by_role("heading", name="Deliveries")).to_be_visible()
+
+
+@WIDTHS
+async def test_silences_that_have_ended_are_leafed_through(visit: Open, size: dict[str, int]) -> None:
+    seen = await visit(a_full_view(), size)
+    await seen.go("/silences")
+    past = seen.page.get_by_role("region", name="Ended").get_by_role("listitem")
+    for shown in (["over 0", "over 19"], ["over 20", "over 39"], ["over 40", "over 44"]):
+        await expect(past.first).to_contain_text(shown[0])
+        await expect(past.last).to_contain_text(shown[1])
+        if "over 44" not in shown:
+            await seen.page.get_by_role("link", name="Older").click()
+    assert await seen.fits()
+    await seen.page.get_by_role("link", name="Those that stand").click()
+    await expect(seen.page.get_by_role("link", name="End it…")).to_be_visible()
 
 
 @WIDTHS

@@ -20,7 +20,7 @@ from bellwire.reference.settings import ReferenceSettings, User
 from harness import API, USER, Daemon, an_account, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from bellwire.reference.serve import ReferenceServer
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 MARK = "Xq7plantedsecret"
 SIGNING = "whsec_" + base64.b64encode(f"{MARK}-signing-key-000000".encode()).decode()
 BASIC = base64.b64encode(f"user:{MARK}".encode()).decode()
-FORMS = (MARK, SIGNING.removeprefix("whsec_"), BASIC, "".join(f"%{byte:02X}" for byte in MARK.encode()))
+PROXY = f"user-{MARK}:{MARK}-login"
+SENT = base64.b64encode(PROXY.encode()).decode()
+FORMS = (MARK, SIGNING.removeprefix("whsec_"), BASIC, SENT, "".join(f"%{byte:02X}" for byte in MARK.encode()))
 """The secrets as they are, and as a URL, a header or a library may have turned them."""
 
 COMMANDS: Sequence[Sequence[str]] = (
@@ -47,9 +49,24 @@ COMMANDS: Sequence[Sequence[str]] = (
 
 
 def echo(request: Request) -> Reply:
-    """Answer as a careless receiver does, that tells all it was told."""
-    said = "\n".join(f"{name}: {value}" for name, value in request.headers.items())
-    return Reply(status=400, body=f"cannot take {request.path}\n{said}".encode())
+    """Answer as a careless receiver does, that tells all it was told, taken to pieces and whole."""
+    said = " ".join(f"{piece} is revoked" for piece in pieces(request))
+    if "/slack/" in request.path:
+        return Reply(status=200, body=json.dumps({"ok": False, "error": f"no_{said}"}).encode())
+    whole = "\n".join(f"{name}: {value}" for name, value in request.headers.items())
+    return Reply(status=400, body=f"{said}\ncannot take {request.path}\n{whole}".encode())
+
+
+def pieces(request: Request) -> list[str]:
+    """Return what stands within the headers that prove who asks."""
+    found = []
+    for name in ("Authorization", "Cookie", "Proxy-Authorization"):
+        value = request.headers.get(name, "")
+        found += [piece for piece in re.split("[ ;=]+", value) if MARK in piece]
+        if value.startswith("Basic "):
+            login = value.removeprefix("Basic ")
+            found += [login, *base64.b64decode(login).decode().split(":")]
+    return found
 
 
 def planted(server: ReferenceServer, folder: Path, pager: WebhookReceiver, keeper: WebhookReceiver) -> dict[str, Any]:
@@ -66,7 +83,7 @@ def planted(server: ReferenceServer, folder: Path, pager: WebhookReceiver, keepe
             }.get(name, f"{MARK}-{name}-0123456789abcdef")
         )
     wrong = {"credentials": f"{MARK}-wrong"}
-    api = {"token_file": "slack", "app_token": "${APP_TOKEN}", "channel": "#ops", "base_url": f"{pager.url}/api/"}
+    api = {"token_file": "slack", "app_token": "${APP_TOKEN}", "channel": "#ops", "base_url": f"{pager.url}/slack/"}
     mail = {
         "to": ["a@example.com"],
         "from": "b@example.com",
@@ -80,6 +97,8 @@ def planted(server: ReferenceServer, folder: Path, pager: WebhookReceiver, keepe
         "accounts": [
             an_account(server, authorization={"credentials_file": "token"}),
             an_account(server, name="refused", authorization=wrong),
+            an_account(server, name="told", headers={"X-Session": f"{MARK}-session"}, authorization=wrong),
+            an_account(server, name="careless", base_url=f"http://127.0.0.1:{pager.port}", authorization=wrong),
             an_account(server, name="proxied", http_config={"proxy_url_file": "proxy", "timeout": "1s"}),
             an_account(server, name="minted", authorization={"api_key": f"{MARK}-k", "api_secret": f"{MARK}-s" * 4}),
         ],
@@ -96,6 +115,16 @@ def planted(server: ReferenceServer, folder: Path, pager: WebhookReceiver, keepe
                         "headers": {"X-Key": f"{MARK}-header"},
                         "title": "{{ alert.title }}",
                         "text": "{{ alert.severity }} {{ alert.payload }}",
+                    },
+                    {
+                        "name": "revoked",
+                        "url": pager.url,
+                        "headers": {"Authorization": f"Bearer {MARK}-bearer", "Cookie": f"sid={MARK}-cookie; a=b"},
+                    },
+                    {
+                        "name": "behind",
+                        "url": "http://receiver.invalid/hook",
+                        "http_config": {"proxy_url": f"http://{PROXY}@127.0.0.1:{pager.port}"},
                     },
                     {"name": "nowhere", "url": f"http://{MARK}.invalid/{MARK}", "timeout": "1s"},
                     {"name": "through", "url": pager.url, "http_config": {"proxy_url_file": "proxy"}, "timeout": "1s"},
@@ -120,7 +149,8 @@ async def test_no_secret_leaves_by_any_channel(tmp_path: Path) -> None:
         async with daemon:
             await daemon.streaming()
             item, *_ = server.emit(API, USER, [{}, {}])
-            await daemon.wait_for_log(lambda line: line.get("event") == "delivery_dead")
+            for name in ("careless", "revoked", "behind"):
+                await daemon.wait_for_log(dead(f"pager/webhook/{name}"))
             await daemon.wait_for_log(lambda line: line.get("event") == "heartbeat_failed")
             await keeper.wait_until(lambda requests: len(requests) >= 3)
             told = {f"GET {path}": text for path, text in (await everything(daemon, item)).items()}
@@ -139,7 +169,12 @@ async def test_no_secret_leaves_by_any_channel(tmp_path: Path) -> None:
         told |= {f"log, line {n}": line for n, line in enumerate(daemon.output.decode().splitlines())}
         told |= {path.name: path.read_bytes().decode("latin-1") for path in tmp_path.glob("*.db*")}
     assert leaks(told) == {}
+    assert sum("********** is revoked" in text for text in told.values()) > len(("log", "page", "API", "message"))
     assert [text for text in told.values() if "Traceback (most recent call last)" in text] == []
+
+
+def dead(channel: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda line: line.get("event") == "delivery_dead" and line.get("channel") == channel
 
 
 async def everything(daemon: Daemon, item: str) -> dict[str, str]:

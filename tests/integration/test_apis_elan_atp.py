@@ -21,6 +21,7 @@ from bellwire.reference.atp_items import change_status
 from bellwire.reference.serve import serving
 from bellwire.reference.settings import ReferenceSettings, User
 from bellwire.reference.store import Inbox as StoredInbox
+from bellwire.reference.traps import Trap
 from bellwire.sources.sweep import sweep
 from fakes import FakeClock
 from front_door import front_door
@@ -208,6 +209,58 @@ async def test_atp_takes_what_was_answered_for_marked_and_anothers_item_for_a_fa
     assert [result.outcome for result in results] == [MarkOutcome.FAILED, MarkOutcome.CONFIRMED, MarkOutcome.CONFIRMED]
     assert (await inbox.page()).items == ()
     assert unread(server, "atp", "bob") == [bobs]
+
+
+ACKNOWLEDGE = "/atp/api/v1/client/notifications/acknowledge"
+
+
+def acknowledgements(server: ReferenceServer) -> list[str]:
+    return [entry.path for entry in server.log.entries() if entry.path.endswith("/acknowledge")]
+
+
+async def test_atp_acknowledges_a_hundred_in_a_call_where_the_account_says_so(
+    server: ReferenceServer, pool: HttpPool
+) -> None:
+    ids = server.emit("atp", "ann", [{}] * 150)
+    inbox = inbox_of("atp", server.base_url("atp"), pool, FakeClock(), params={"bulk_acknowledge": "true"})
+
+    results = await inbox.mark_read(ids)
+
+    assert {result.outcome for result in results} == {MarkOutcome.CONFIRMED}
+    assert acknowledgements(server) == [ACKNOWLEDGE] * 2
+    assert unread(server, "atp") == []
+    assert await inbox.mark_read([]) == []
+    assert len(acknowledgements(server)) == 2
+
+
+async def test_atp_acknowledges_one_by_one_what_the_call_for_several_does_not_confirm(
+    server: ReferenceServer, pool: HttpPool
+) -> None:
+    mine, answered, other = server.emit("atp", "ann", [{}, {}, {}])
+    [bobs] = server.emit("atp", "bob", [{}])
+    change_status(server.context, StoredInbox(api="atp", user="ann"), answered, "responded")
+    inbox = inbox_of("atp", server.base_url("atp"), pool, FakeClock(), params={"bulk_acknowledge": "true"})
+
+    results = await inbox.mark_read([bobs, answered, mine, other])
+
+    assert [result.outcome for result in results] == [MarkOutcome.FAILED] + [MarkOutcome.CONFIRMED] * 3
+    assert (await inbox.page()).items == ()
+    assert unread(server, "atp", "bob") == [bobs]
+
+
+async def test_atp_acknowledges_one_by_one_where_there_is_no_call_for_several(
+    server: ReferenceServer, pool: HttpPool
+) -> None:
+    server.context.traps.switch({Trap.ATP_BULK_ACKNOWLEDGE_MISSING: True})
+    ids = server.emit("atp", "ann", [{}] * 3)
+    inbox = inbox_of("atp", server.base_url("atp"), pool, FakeClock(), params={"bulk_acknowledge": "true"})
+
+    results = await inbox.mark_read(ids)
+
+    assert [result.outcome for result in results] == [MarkOutcome.CONFIRMED] * 3
+    assert acknowledgements(server)[0] == ACKNOWLEDGE
+    assert len(acknowledgements(server)) == 4
+    assert unread(server, "atp") == []
 
 
 async def test_atp_resumes_its_stream_behind_the_last_event(server: ReferenceServer, pool: HttpPool) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr
 
 from bellwire.channels import channels_of
+from bellwire.channels.secrets import HIDDEN
 from bellwire.config.schema import ReceiverConfig
 from bellwire.demo.receivers import SmtpInbox
 from bellwire.errors import BellwireError, Verdict
@@ -110,6 +113,7 @@ async def test_what_is_said_to_a_recipient_has_a_verdict(
         await channel.send(envelope(channel, attempt=2))
 
     assert (error.verdict, error.reason) == (verdict, reason)
+    assert str(error) == f"SMTP {reply[:3]}: {reply[4:]}"
     assert [mail.delivery_id for mail in inbox.messages] == [DELIVERY]
 
 
@@ -156,6 +160,49 @@ async def test_wherever_a_conversation_breaks_off_there_is_a_verdict(
         error = await failure_of(channel, envelope(channel))
 
     assert (error.verdict, error.reason) == (verdict, reason)
+
+
+async def refused(reply: bytes, **settings: Any) -> str:
+    """Return what is said of a mail that a server refuses with these lines."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        await reader.readuntil(b"\r\n")
+        writer.write(b"250-ok\r\n250 AUTH PLAIN\r\n")
+        await reader.readuntil(b"\r\n")
+        writer.write(reply)
+        await reader.read()
+
+    async with a_server(serve) as port, email(f"127.0.0.1:{port}", **settings) as channel:
+        return str(await failure_of(channel, envelope(channel)))
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (b"550-5.7.1 not from here,\r\n550 5.7.1 see https://mail.example/why\r\n", "5.7.1 not from here, 5.7.1 see"),
+        (b"550 beep\x07 \x1b[31mred\x00 \xff\r\n", "beep [31mred \N{REPLACEMENT CHARACTER}"),
+        (b"550 " + b"x" * 400 + b"\r\n", "x" * 199 + "\N{HORIZONTAL ELLIPSIS}"),
+    ],
+)
+async def test_what_the_server_says_is_told_on_one_line_and_no_longer_than_is_of_use(reply: bytes, said: str) -> None:
+    text = await refused(reply)
+    assert text.startswith(f"SMTP 550: {said}")
+    assert len(text) <= len("SMTP 550: ") + 200
+
+
+async def test_a_reply_without_words_is_told_by_its_number() -> None:
+    assert await refused(b"550 \r\n") == "SMTP 550"
+
+
+async def test_what_the_server_says_never_tells_the_login() -> None:
+    user, password = "bellwire-mailer", "hunter2 & co"
+    plain = b64encode(f"\0{user}\0{password}".encode())
+    echoed = [user.encode(), password.encode(), b64encode(user.encode()), b64encode(password.encode()), plain]
+    text = await refused(
+        b"535 no: " + b" ".join(echoed) + b" so\r\n", auth_username=user, auth_password=SecretStr(password)
+    )
+    assert text == "SMTP 535: no: " + " ".join([HIDDEN] * 5) + " so"
 
 
 async def test_a_server_that_never_greets_is_tried_again() -> None:

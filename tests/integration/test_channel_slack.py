@@ -73,6 +73,19 @@ async def test_the_lookup_reads_on_through_a_busy_conversation(slack: SlackApi) 
     assert slack.calls["conversations.history"] == 3
 
 
+@pytest.mark.parametrize("said", ["no such token: SECRET_token", "SECRET_token", "no_SECRET_token", "<html>", "", "é"])
+async def test_an_error_that_is_no_code_is_not_told(slack: SlackApi, said: str) -> None:
+    async with web_api(slack, token="SECRET_token") as channel:
+        slack.fail("chat.postMessage", said)
+        error = await failure_of(channel, envelope(channel))
+
+    assert (error.verdict, error.reason, str(error)) == (
+        Verdict.RETRY,
+        "slack_unreadable_error",
+        "Slack: unreadable_error",
+    )
+
+
 @pytest.mark.parametrize("error", ["missing_scope", "not_in_channel", "channel_not_found"])
 async def test_where_slack_may_not_be_asked_it_is_posted_again_and_the_log_says_so(slack: SlackApi, error: str) -> None:
     async with web_api(slack, channel="C0123ABCD") as channel:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,8 @@ async def test_custom_headers_and_the_method_are_used(hook: WebhookReceiver) -> 
         {"headers": {"X Bad": "MARKED"}},
         {"signing_secret": "MARKED not base64!"},
         {"signing_secret": "whsec_"},
+        {"signing_secret": ""},
+        {"signing_secrets": [""]},
     ],
 )
 async def test_settings_that_cannot_be_used_are_refused_without_telling_secrets(settings: dict[str, object]) -> None:
@@ -140,6 +143,31 @@ async def test_what_the_receiver_says_is_told_with_our_secrets_blotted_out(hook:
     assert error.verdict is Verdict.MESSAGE_FAULT
     assert str(error).startswith("HTTP 400: <p>no route</p> ********** with key **********[2J!!!")
     assert len(str(error)) < 250
+
+
+async def test_what_the_receiver_says_of_no_secret_of_ours_is_told_as_it_is(hook: WebhookReceiver) -> None:
+    hook.answer(Reply(status=415, body=b"application/json is not supported: 1 bad message, a pity"))
+    async with a_channel("webhook", url=hook.url, headers={"X-V": "1", "X-E": "a"}) as channel:
+        error = await failure_of(channel, envelope(channel))
+
+    assert str(error) == "HTTP 415: application/json is not supported: 1 bad message, a pity"
+
+
+async def test_pieces_of_headers_and_of_the_proxys_login_are_blotted_out() -> None:
+    login = b64encode(b"puser:PLANTED-proxy").decode()
+    said = f"token SECRET-bearer is revoked; sid SECRET-cookie ended; {login} is PLANTED-proxy"
+    settings = {
+        "url": "http://receiver.invalid/hook",
+        "headers": {"Authorization": "Bearer SECRET-bearer", "Cookie": "sid=SECRET-cookie; a=b"},
+    }
+    async with WebhookReceiver() as proxy:
+        proxy.answer(Reply(status=401, body=said.encode()))
+        http = {"proxy_url": f"http://puser:PLANTED-proxy@127.0.0.1:{proxy.port}"}
+        async with a_channel("webhook", **settings, http_config=http) as channel:
+            error = await failure_of(channel, envelope(channel))
+
+    hidden = "*" * 10
+    assert str(error) == f"HTTP 401: token {hidden} is revoked; sid {hidden} ended; {hidden} is {hidden}"
 
 
 async def test_half_an_answer_after_a_success_is_a_success() -> None:

@@ -63,6 +63,30 @@ def test_a_rule_that_cannot_be_read_is_shown_with_a_caret_and_nothing_else_is(tm
     assert not any("planted" in line for line in lines)
 
 
+def test_of_a_rule_over_several_lines_the_wrong_one_is_shown(tmp_path: Path) -> None:
+    text = """\
+route:
+  receiver: a
+  routes:
+    - matchers:
+        - |
+          a="b",
+            c=~"[z"
+        - |
+          d
+        - >-
+          e="f",
+          g==h
+receivers: [{name: a, webhook_configs: [{url: http://x}]}]
+"""
+    (tmp_path / "bad.yaml").write_text(text)
+    lines = run("bad.yaml").stderr.splitlines()
+    assert [line.split(": ")[0] for line in lines[::3]] == ["bad.yaml:7:17", "bad.yaml:9:12", "bad.yaml:10:11"]
+    assert lines[1:3] == ['      c=~"[z"', "          ^"]
+    assert lines[4:6] == ["    d", "     ^"]
+    assert lines[7:9] == ['    e="f", g==h', "             ^"]
+
+
 def test_json_is_one_array_of_objects(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(BAD)
     result = run("--json", "bad.yaml")

@@ -73,7 +73,7 @@ async def test_the_daemon_is_asked_until_there_are_as_many_as_wanted(tmp_path: P
     ("options", "said"),
     [
         (("--match", 'severity=~"["'), 'severity=~"["\n             ^'),
-        (("--since", "yesterday"), "--since: write how long ago it is"),
+        (("--since", "yesterday"), "--since: is no time: write it as"),
         (("--state", "lost"), "'lost' is not one of"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bellwire.apis.reading import labels_of
 from bellwire.cli import main
 from bellwire.config.load import load
 from bellwire.config.rules import compile_rules
@@ -81,6 +82,21 @@ def test_for_machines_it_is_one_object_in_an_array(explain: Callable[..., Result
     (answer,) = json.loads(explain([{"labels": {"severity": "critical", "n": 5}}], "--json").stdout)
     (to,) = answer["routing"]["destinations"]
     assert (to["receiver"], to["standing"], answer["labels"]["n"], answer["ledger"]) == ("pager", "now", "5", False)
+
+
+def test_a_title_is_the_alerts_own_wherever_it_is_said(explain: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "bellwire.yaml"
+    path.write_text(
+        path.read_text().replace("    - {", "    - {matchers: ['title = \"VIP\"'], receiver: ops}\n    - {", 1)
+    )
+    for said, receiver in (
+        ({"title": "VIP"}, "ops"),
+        ({"labels": {"title": "VIP"}}, "ops"),
+        ({"title": "VIP", "labels": {"title": "theirs"}}, "ops"),  # as `--json` prints an alert with such a label
+        ({"title": "own", "labels": {"title": "VIP", "severity": "error"}}, "pager"),
+    ):
+        (answer,) = json.loads(explain(said, "--json").stdout)
+        assert [each["receiver"] for each in answer["routing"]["destinations"]] == [receiver]
 
 
 async def record(tmp_path: Path) -> None:
@@ -159,6 +175,14 @@ async def test_what_json_prints_may_be_asked_again(explain: Callable[..., Result
     assert explain(again.stdout).exit_code == 0
 
 
+def test_labels_are_text_numbers_and_booleans_as_those_of_what_vendors_send(explain: Callable[..., Result]) -> None:
+    given = {"a": None, "b": ["x"], "c": {"d": 1}, "e": True, "f": 1.5, "g": 12, "h": "", "i": "text"}
+    result = explain({"labels": given, "title": None, "message": ["x"]}, "--json")
+    (told,) = json.loads(result.stdout)
+    labels = {name: value for name, value in told["labels"].items() if name in given}
+    assert labels == labels_of(**given) == {"e": "true", "f": "1.5", "g": "12", "i": "text"}
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
@@ -168,6 +192,10 @@ async def test_what_json_prints_may_be_asked_again(explain: Callable[..., Result
         ({"labels": ["a"]}, "labels must be a mapping"),
         ({"severity": "bad"}, "'bad' is no severity"),
         ({"received_at": "noon"}, "received_at: noon is no time"),
+        ({"received_at": "0001-01-01T00:00:00+14:00"}, "received_at: 0001-01-01T00:00:00+14:00 lies too far away"),
+        ({"received_at": "9999-12-31T23:59:59"}, "write a time of the years 1970 to 8999"),
+        ("[" * 100_000, "standard input is no JSON: nested too deeply"),
+        ('{"title": "\\ud800", "payload": {"size": 1e400, "of": NaN}}', None),
         ({"title": "x", "sevrity": "error"}, "sevrity: unknown key: did you mean severity?"),
         ({"lables": {"team": "x"}}, "lables: unknown key: did you mean labels?"),
         ({"zzz": 1}, "zzz: unknown key: choose from account, api, "),

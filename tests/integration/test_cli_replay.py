@@ -212,6 +212,7 @@ async def test_a_ledger_that_a_daemon_without_a_web_address_holds_is_left_alone(
         ("replay", "01X", "--dead"),
         ("replay", "01X", "--receiver", "ops"),
         ("replay", "--dead", "--since", "soon"),
+        ("replay", "--dead", "--since", "99999999d"),
         ("deliveries", "abandon"),
     ],
 )

@@ -178,6 +178,14 @@ def test_at_a_time_windows_drop_hold_or_collect(run: Callable[..., Result]) -> N
         (["=x"], "=x is no label"),
         (["severity=bad"], "'bad' is no severity: write info, warning, error, critical"),
         (["--at", "noon"], "noon is no time"),
+        (
+            ["--at", "0001-01-01T00:00:00+14:00"],
+            "--at: 0001-01-01T00:00:00+14:00 lies too far away: write a time of the ",
+        ),
+        (
+            ["--at", "9999-12-31T23:59:59", "account=vision"],
+            "lies too far away: write a time of the years 1970 to 8999",
+        ),
     ],
 )
 def test_what_cannot_be_understood_is_called_wrongly(
@@ -205,6 +213,31 @@ async def test_an_alert_of_the_ledger_is_routed_anew_with_what_is_said_of_it(
         1,
         "bellwire: there is no alert other: `bellwire alerts` lists the newest\n",
     )
+
+
+async def test_a_title_that_is_given_is_the_alerts_own_and_wins_over_the_ledgers(tmp_path: Path) -> None:
+    path = tmp_path / "bellwire.yaml"
+    rules = RULES.replace(
+        "  routes:\n    - {", "  routes:\n    - {matchers: ['title =~ \"VIP.*\"'], receiver: day}\n    - {", 1
+    )
+    path.write_text(rules + f"storage: {{url: 'sqlite:///{tmp_path}/ledger.db'}}\n")
+    ledger = await Ledger.open(f"sqlite:///{tmp_path}/ledger.db", lambda _last: FakeClock())
+    try:
+        mine = an_alert(upstream_id="mine", title="VIP 1", labels={"title": "theirs"})
+        theirs = an_alert(upstream_id="theirs", title="mine", labels={"title": "VIP 2"})
+        await ledger.record([an_arrival(OPS, alert=mine), an_arrival(OPS, alert=theirs)])
+    finally:
+        await ledger.close()
+
+    def receivers(*arguments: str) -> str:
+        return CliRunner().invoke(main, ["routes", "test", *arguments, "--config", str(path)]).stdout
+
+    assert receivers("title=VIPx") == "day\n"
+    assert receivers("title=other") == "ops\n"
+    assert receivers("--alert", "mine") == "day\n"
+    assert receivers("--alert", "mine", "title=other") == "ops\n"
+    assert receivers("--alert", "theirs") == "ops\n"
+    assert receivers("--alert", "theirs", "title=VIPx") == "day\n"
 
 
 def test_without_a_ledger_no_alert_can_be_taken_from_it(run: Callable[..., Result]) -> None:

@@ -172,6 +172,11 @@ def test_without_a_ledger_there_is_nothing_to_run(simulate: Callable[..., Result
 
 def test_a_bad_configuration_and_a_bad_duration_are_said(simulate: Callable[..., Result], tmp_path: Path) -> None:
     assert simulate("--since", "soon").exit_code == 2
+    ages = simulate("--since", "99999999d")
+    assert (ages.exit_code, ages.stderr.splitlines()[-1]) == (
+        2,
+        "Error: Invalid value for '--since': '99999999d' is longer than a hundred years: write less, such as 7d",
+    )
     (tmp_path / "new.yaml").write_text("route: {}\n")
     result = simulate()
     assert result.exit_code == 78

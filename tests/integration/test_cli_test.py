@@ -98,6 +98,14 @@ HOLD: dict[str, dict[str, Any]] = {
         alert(severity="error", title="A", after="10m"),
         expect={"suppressed": "repeat", "receivers": ["pager"]},
     ),
+    "a title of its own": a_test(
+        alert(title="VIP"), silences=[{"matchers": ["title=VIP"]}], expect={"suppressed": "silenced"}
+    ),
+    "a title among its labels": a_test(
+        {"account": "vision", "labels": {"title": "VIP"}},
+        silences=[{"matchers": ["title=VIP"]}],
+        expect={"suppressed": "silenced"},
+    ),
     "no repeat after its time": a_test(
         alert(severity="error", title="A"),
         alert(severity="error", title="A", after="2h"),
@@ -237,8 +245,12 @@ def test_tests_of_the_configuration_are_run_if_no_file_is_named(tmp_path: Path) 
         ("- {name: a, alerts: [{}], expect: {}}\n", "1:35", "expects nothing, so nothing could fail"),
         ("- {name: a, alerts: [], expect: {held: []}}\n", "1:21", "is empty: add an alert"),
         ("- {name: a, alerts: [{labels: {severity: bad}}], expect: {held: []}}\n", "1:42", "'bad' is no severity"),
+        ("- {name: a, alerts: [{title: a, labels: {title: b}}], expect: {held: []}}\n", "1:49", "keep one of the two"),
         ("- {name: a, alerts: [{}], expect: {held: []}, at: noon}\n", "1:51", "must be a time, such as"),
+        ("- {name: a, alerts: [{}], expect: {held: []}, at: 0001-01-01T00:00:00+10:00}\n", "1:51", "lies too far away: write a time of the years 1970 to 8999"),
+        ("- {name: a, alerts: [{}], expect: {held: []}, at: 9999-12-31T23:59:59}\n", "1:51", "lies too far away"),
         ("- {name: a, alerts: [{}], expect: {held: []}, silences: [{matchers: ['a ==']}]}\n", "1:74", "expected a value"),
+        ("- {name: a, alerts: [{}], expect: {held: []}, silences: [{matchers: ['a=~.*', 'b=']}]}\n", "1:69", "needs a matcher that the empty text"),
         ("- {name: a, alerts: [{after: 200000d}], expect: {held: []}}\n", "1:30", "is longer than a hundred years"),
         ("- {name: a, alerts: [{}], expect: {held: []}}\n- {name: a, alerts: [{}], expect: {held: []}}\n", "2:10", "is the name of tests[0] too"),
         ("route: {receiver: ops}\n", "1:1", "is no test"),

@@ -142,6 +142,30 @@ async def test_what_needs_no_secret_of_theirs_works_where_its_variable_is_not_se
     assert (result.exit_code, result.stderr) == (0, "")
 
 
+@NEED_NONE
+async def test_what_needs_no_secret_of_theirs_works_where_its_variable_is_empty(
+    place: Place, words: tuple[str, ...]
+) -> None:
+    place.config.write_text(BY_VARIABLES.format(folder=place.folder))
+    result = await place.call(*words, **dict.fromkeys(VARIABLES, ""))
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["check-config", "run", "alerts"])
+async def test_an_empty_token_of_the_web_ends_with_its_place_and_78(place: Place, command: str) -> None:
+    text = CONFIGURATION.replace('{{listen: ""}}', '{{listen: "0.0.0.0:0", token: "${{HOOK:-}}"}}')
+    place.config.write_text(text.format(folder=place.folder))
+    result = await place.call(command)
+    assert result.exit_code == 78
+    assert "bellwire.yaml:3:35: web.token: is empty: give its variable a value, or remove it" in result.stderr
+
+
+async def test_an_empty_override_is_told_with_its_variable_and_nothing_else(place: Place) -> None:
+    result = await place.call("alerts", BELLWIRE__WEB__TOKEN="")
+    told = "$BELLWIRE__WEB__TOKEN:1:1: web.token: is empty: give the variable a value, or unset it\n"
+    assert (result.exit_code, result.stderr) == (78, told)
+
+
 @pytest.mark.parametrize("text", [CONFIGURATION, BY_VARIABLES], ids=["files", "variables"])
 async def test_commands_about_one_alert_and_on_files_work_without_them_too(place: Place, text: str) -> None:
     place.config.write_text(text.format(folder=place.folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from bellwire.demo.receivers.journal import Journal
 from bellwire.dispatch import Dispatch, Lane
@@ -19,9 +22,10 @@ from bellwire.ledger import auditing, reading
 from bellwire.metrics import Metrics
 from bellwire.model import DeliveryKind, DeliveryState, Envelope, Message, Receipt
 from bellwire.outcomes import failure_outcome
-from bellwire.records import Claim
+from bellwire.records import Claim, Outcome, Settled
+from bellwire.tally import Tally
 from fakes import FakeClock
-from makers import OPS, PAGER, a_policy, an_alert, an_arrival
+from makers import OPS, PAGER, a_policy, an_alert, an_arrival, ids
 
 if TYPE_CHECKING:
     from bellwire.ledger.ledger import Ledger
@@ -344,6 +348,57 @@ async def test_a_send_that_its_channel_never_ends_is_ended_before_its_lease(
             await clock.advance(0.1)
         await settled(ledger, {"delivered": 1})
     assert channel.messages[1].doubtful
+
+
+@pytest.mark.parametrize(
+    ("errors", "events"),
+    [
+        ([], ["delivery_sent"]),
+        ([DeliveryError("503", reason="http_503")], ["delivery_failed", "delivery_sent"]),
+        ([DeliveryError("none", verdict=Verdict.IN_DOUBT, reason="timeout")], ["delivery_failed", "delivery_sent"]),
+        ([DeliveryError("400", verdict=Verdict.MESSAGE_FAULT, reason="http_400")], ["delivery_dead"]),
+    ],
+)
+async def test_a_line_of_the_log_names_the_delivery_and_the_first_of_its_alerts(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics, errors: list[DeliveryError], events: list[str]
+) -> None:
+    group = {"group_key": "g", "group_labels": {}, "wait": 1, "interval": 0}
+    channel = ScriptedChannel(failing(*errors))
+    with capture_logs() as lines:
+        async with dispatching(ledger, clock, metrics, channel):
+            recorded = ids(await ledger.record([an_arrival(PAGER, destination=group) for _ in range(12)]))
+            while len(channel.messages) < len(events):
+                await ledger.ping()
+                await clock.advance(1)
+            await settled(ledger, {"dead" if "delivery_dead" in events else "delivered": 12})
+    told = [line for line in lines if line["event"].startswith("delivery_")]
+    assert [line["event"] for line in told] == events
+    which = {"delivery": channel.messages[0].delivery_id, "alerts": recorded[:10], "more": 2}
+    for line in told:
+        assert {name: line.get(name) for name in which} == which
+
+
+async def test_of_lines_that_nobody_writes_nothing_is_made(metrics: Metrics) -> None:
+    class Silent:
+        @property
+        def message(self) -> Message:
+            raise AssertionError
+
+        members = message
+
+    claim: Any = Silent()
+    failed = Outcome(delivery_id="01J", attempt=1, verdict=Verdict.RETRY, reason="http_503")
+    outcomes = [replace(failed, verdict=None, reason=""), failed, replace(failed, dead=True)]
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        Tally(PAGER, "webhook", metrics).note([(claim, each) for each in outcomes], [Settled()] * len(outcomes))
+    finally:
+        structlog.configure(**before)
+    labels = {"receiver": "pager", "channel": "webhook"}
+    assert metrics.registry.get_sample_value("bellwire_notifications_total", labels) == 1
+    labels["reason"] = "http_503"
+    assert metrics.registry.get_sample_value("bellwire_notifications_failed_total", labels) == 2
 
 
 async def test_a_message_that_cannot_even_be_made_plainly_is_dead_and_harms_no_other(

@@ -217,7 +217,7 @@ async def test_one_smarthost_is_tried_once_however_many_recipients_it_has(clinic
 
 async def test_a_wrong_password_fails(clinic: Clinic) -> None:
     clinic.mail.refuse_login()
-    assert await clinic.found("email") == [("failed", "SMTP 535")]
+    assert await clinic.found("email") == [("failed", "SMTP 535: 5.7.8 Authentication credentials invalid")]
 
 
 async def test_a_server_without_starttls_fails_where_it_is_asked_for(clinic: Clinic) -> None:

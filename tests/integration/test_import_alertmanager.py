@@ -252,6 +252,66 @@ def test_a_root_that_delivers_nothing_drops_what_no_route_takes(
     assert config.route.receiver == "pager"
 
 
+ODD = """\
+route:
+  receiver: root
+  routes:
+    - {matchers: ['team!=', 'kind='], receiver: empty}
+    - {matchers: ["foo!~'x'", 'bar =~ .*', zone==a], receiver: letter}
+    - matchers: ['a=~"["']
+      receiver: lost
+      routes: [{receiver: lost-too}]
+    - matchers: [grade=b]
+      receiver: kept
+      routes: [{match_re: {a: '(?=x)'}, receiver: lost}, {match: {b: }, receiver: below}]
+inhibit_rules:
+  - {source_matchers: [a=b], target_matchers: ['a"b']}
+receivers:
+"""
+ODD += "".join(
+    f"  - {{name: {name}, webhook_configs: [{{url: 'http://{name}'}}]}}\n"
+    for name in ("root", "empty", "letter", "lost", "lost-too", "kept", "below")
+)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"team": "a"}, ["empty"]),
+        ({"team": "a", "kind": "x"}, ["root"]),
+        ({"zone": "=a"}, ["letter"]),
+        ({"zone": "a"}, ["root"]),
+        ({"zone": "=a", "foo": "'x'"}, ["root"]),
+        ({"zone": "=a", "foo": "x"}, ["letter"]),
+        ({"grade": "b", "b": "1"}, ["kept"]),
+        ({"grade": "b"}, ["below"]),
+    ],
+)
+def test_strange_matchers_mean_what_they_meant_and_none_is_left_out_of_its_route(
+    tmp_path: Path, labels: dict[str, str], expected: list[str]
+) -> None:
+    assert receivers(loaded(tmp_path, ODD), **labels) == expected
+
+
+def test_a_route_whose_matcher_cannot_be_taken_is_left_out_and_told(tmp_path: Path) -> None:
+    text = translated(tmp_path, ODD)
+    comments = " ".join(line.strip().lstrip("# ") for line in text.splitlines() if line.strip().startswith("#"))
+    for told in (
+        "foo!~'x' (line 5) is read to the letter, as Alertmanager does: is that meant?",
+        "zone==a (line 5) is read to the letter",
+        'The route in line 6 is left out, with all below it: a=~"[" (line 6) cannot be taken: ',
+        "The route in line 11 is left out, with all below it: a: (?=x) (line 11) cannot be taken: ",
+        'The inhibit rule in line 13 is left out: a"b (line 13) cannot be taken: ',
+    ):
+        assert told in comments, told
+    assert "receiver: lost" not in text
+
+
+def test_a_route_of_which_nothing_is_left_below_has_no_routes(tmp_path: Path) -> None:
+    document = "route: {receiver: a, routes: [{matchers: ['a=~[']}]}\nreceivers: [{name: a, webhook_configs: [{url: 'http://a'}]}]\n"
+    assert receivers(loaded(tmp_path, document), a="x") == ["a"]
+
+
 def test_it_reads_standard_input(tmp_path: Path) -> None:
     del tmp_path
     result = run("-", stdin=BLACKHOLE_ROOT)
@@ -266,7 +326,7 @@ def test_it_reads_standard_input(tmp_path: Path) -> None:
         ("route: {receiver: a, receiver: b}\n", ":1:22: ", "is given twice"),
         ("receivers: []\n", ":1:1: ", "there is no route: is this an Alertmanager configuration?"),
         ("route: {receiver: a}\nreceivers: {name: a}\n", ":2:12: ", "receivers: must be a list"),
-        ("route: {receiver: a, routes: [{matchers: ['a ==']}]}\n", ":1:47: ", "route.routes[0].matchers[0]: "),
+        ("route: {receiver: a, routes: [{matchers: [{a: b}]}]}\n", ":1:43: ", "route.routes[0].matchers[0]: "),
         ("route: {receiver: a, group_wait: soon}\n", ":1:34: ", "route.group_wait: is no duration"),
         ("route: {receiver: [a]}\n", ":1:19: ", "route.receiver: must be text"),
     ],

@@ -68,6 +68,25 @@ async def test_a_notification_becomes_an_alert_with_the_labels_that_every_alert_
     assert alert.created_at == clock.now()  # the vendor gave none
 
 
+async def test_a_vendors_keys_take_the_place_of_none_of_the_labels_that_every_alert_has(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    vendors = dict.fromkeys(("account", "api", "type", "severity", "team", "late", "title"), "theirs")
+    intake = an_intake(ledger, clock, labels={"team": "vision"})
+    assert await intake.receive(VISION, [found(labels=vendors)], Via.STREAM, {"late": "true"}) == 1
+    (claim,) = (await ledger.claim(a_policy(PAGER), 1)).claims
+    (alert,) = claim.message.alerts
+    assert alert.labels == {
+        "account": "vision",
+        "api": "visual_layer",
+        "type": "alert",
+        "severity": "error",
+        "team": "vision",
+        "late": "true",
+        "title": "theirs",  # kept; rules read the alert's own
+    }
+
+
 async def test_what_is_known_is_not_taken_again(ledger: Ledger, clock: FakeClock) -> None:
     intake = an_intake(ledger, clock)
     assert await intake.receive(VISION, [found(1), found(2)], Via.STREAM) == 2

@@ -14,6 +14,7 @@ from bellwire.reference.rates import Rates
 from bellwire.reference.serve import ReferenceServer, serving
 from bellwire.reference.settings import ReferenceSettings, User
 from bellwire.reference.store import Inbox
+from bellwire.reference.traps import Trap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -225,6 +226,43 @@ async def test_anothers_item_is_denied_and_an_unknown_one_not_found(server: Refe
         assert await client.refused(method, f"{CLIENT}/unknown{end}") == (404, "NOTIFICATION_NOT_FOUND")
     assert await client.listed(token="bob-token") == []
     assert await client.listed(status="pending") == [anns]
+
+
+BULK = f"{CLIENT}/acknowledge"
+
+
+async def test_several_are_acknowledged_and_what_can_not_be_is_skipped(server: ReferenceServer, client: Client) -> None:
+    a, b, c, settled = server.emit(API, "ann", [{}, {}, {}, {}])
+    settle(server, settled, "responded")
+    [bobs] = server.emit(API, "bob", [{}])
+    told = await client.ok("POST", BULK, body={"notification_ids": [a, b, b, settled, bobs, "unknown"]})
+    assert told == {"acknowledged_count": 2, "requested_count": 6}
+    assert await client.ok("POST", BULK, body={"notification_ids": [a]}) == {
+        "acknowledged_count": 1,
+        "requested_count": 1,
+    }
+    assert await client.listed(status="pending") == [c]
+    assert [item.marks for item in server.items(API, "bob")] == [0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, {}, [], {"notification_ids": []}, {"notification_ids": [1]}, {"notification_ids": ["a"] * 101}],
+    ids=["nothing", "no ids", "a list", "an empty list", "a number", "too many"],
+)
+async def test_a_call_for_several_that_names_none_acknowledges_none(
+    server: ReferenceServer, client: Client, body: Any
+) -> None:
+    server.emit(API, "ann", [{}])
+    assert await client.refused("POST", BULK, body=body) == (400, "INVALID_PARAMETER")
+    assert [item.marks for item in server.items(API, "ann")] == [0]
+
+
+async def test_the_call_for_several_can_be_missing(server: ReferenceServer, client: Client) -> None:
+    [item_id] = server.emit(API, "ann", [{}])
+    server.context.traps.switch({Trap.ATP_BULK_ACKNOWLEDGE_MISSING: True})
+    assert await client.refused("POST", BULK, body={"notification_ids": [item_id]}) == (404, "NOT_FOUND")
+    assert await client.listed(status="pending") == [item_id]
 
 
 # --- the service's side --------------------------------------------------------------------------------------------

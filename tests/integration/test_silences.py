@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from bellwire.cli import main
 from bellwire.clock import SystemClock
 from bellwire.ledger.ledger import Ledger
 from bellwire.ledger.tables import actions
+from bellwire.records import NewSilence
 from fake_view import FakeView
 from harness import free_port
 from ledger_moves import states
@@ -75,6 +77,10 @@ async def test_a_silence_is_added_listed_and_ended(own: Ledger) -> None:
     [
         ({"matchers": ['team="doors"', 'team~"x"']}, 'unexpected "~"'),
         ({"matchers": ["{}"]}, "needs a matcher"),
+        ({"matchers": ['team=~".*"']}, "needs a matcher that the empty text does not match"),
+        ({"matchers": ['team!="doors"', "zone="]}, "needs a matcher that the empty text does not match"),
+        ({"matchers": [{"name": "team", "op": "!~", "value": "doors"}]}, "needs a matcher that the empty text"),
+        ({"matchers": [{"name": "severity", "op": "<", "value": "errr"}]}, "no severity"),
         ({"duration": None}, "either ends_at or duration"),
         ({"ends_at": "2026-11-22T10:00:00Z"}, "either ends_at or duration"),
         ({"duration": "0s"}, "must end after"),
@@ -89,12 +95,80 @@ async def test_what_is_no_silence_is_refused_with_the_reason(own: Ledger, change
     assert await own.silences.every() == []
 
 
+async def a_past(ledger: Ledger, count: int) -> list[str]:
+    """Add silences that are over; return their ids, the last ended first."""
+    start = ledger.clock.wall() - timedelta(days=1)
+    every = [
+        NewSilence(
+            matchers=('team="doors"',),
+            starts_at=start,
+            ends_at=start + timedelta(minutes=1 + number),
+            author="mia",
+            comment=f"over {number}",
+        )
+        for number in range(count)
+    ]
+    return (await asyncio.gather(*map(ledger.silences.add, every)))[::-1]
+
+
+async def test_what_has_ended_is_listed_page_by_page_and_hides_nothing_that_stands(own: Ledger) -> None:
+    async with serving(over(own)) as client:
+        standing = (await post(client, WANTED)).json["id"]
+        ended = await a_past(own, 45)
+        first = await client.get("/api/v1/silences?limit=44")
+        assert [each["id"] for each in first.json] == [standing, *ended[:44]]
+        link = first.headers["link"]
+        assert link == f'</api/v1/silences?limit=44&before={ended[43]}>; rel="next"'
+        last = await client.get(link[1 : link.index(">")])
+        assert ([each["id"] for each in last.json], last.headers["link"]) == (ended[44:], None)
+        none = await client.get("/api/v1/silences?limit=0")
+        assert ([each["id"] for each in none.json], none.headers["link"]) == ([standing], None)
+        page = (await client.get("/silences")).text
+        assert page.count("over ") == 20
+        assert "being mended" in page
+        older = f"/silences?before={ended[19]}"
+        assert f'href="{older}"' in page
+        page = (await client.get(older)).text
+        assert (page.count("over "), "being mended" in page) == (20, False)
+        assert "over 24<" in page
+        assert "over 25<" not in page
+        assert (await client.get(f"/silences?before={ended[39]}")).text.count("over ") == 5
+
+
 async def test_a_bad_matcher_is_named_with_its_place(own: Ledger) -> None:
     async with serving(over(own)) as client:
         answer = (await post(client, WANTED | {"matchers": ['a="b"', 'team="x']})).json
         assert answer["matcher"] == 'team="x'
         assert isinstance(answer["offset"], int)
         assert (await client.get("/api/v1/silences/preview?matcher=%3D")).status == 400
+        answer = (await post(client, WANTED | {"matchers": [{"name": "team", "op": "=~", "value": "a["}]})).json
+        assert (answer["matcher"], answer["offset"]) == ("team =~ a[", None)
+        strange = await post(client, WANTED | {"matchers": [{"name": "team", "op": "~", "value": "a"}]})
+        assert strange.status == 422
+
+
+async def test_a_silence_takes_matchers_as_objects_too(own: Ledger) -> None:
+    wanted = ['team=~"d.*"', {"name": "my label", "op": "!=", "value": 'a "b"'}]
+    async with serving(over(own)) as client:
+        assert (await post(client, WANTED | {"matchers": wanted})).status == 201
+        (listed,) = (await client.get("/api/v1/silences")).json
+    assert listed["matchers"] == ['team=~"d.*"', '"my label"!="a \\"b\\""']
+    doors, other = an_alert(labels={"team": "doors"}), an_alert(labels={"team": "doors", "my label": 'a "b"'})
+    await own.record([an_arrival(PAGER, alert=doors), an_arrival(PAGER, alert=other)])
+    assert await states(own) == {"suppressed": 1, "in_flight": 1}
+
+
+async def test_nobody_can_look_at_or_make_a_silence_of_whatever_lacks_a_label(own: Ledger) -> None:
+    wide = "matchers=foo%3D~.*&duration=1h&author=mia&comment=x"
+    async with serving(over(own)) as client:
+        assert (await client.get("/api/v1/silences/preview?matcher=foo%3D~.*")).status == 400
+        shown = await client.get(f"/silences/new?{wide}")
+        met = await client.get("/silences/meets?matchers=foo%3D~.*")
+        made = await client.send("POST", "/silences", wide, content_type="application/x-www-form-urlencoded")
+    assert (shown.status, met.status, made.status) == (422, 200, 422)
+    for page in (shown, met, made):
+        assert "that the empty text does not match" in page.text
+    assert await own.silences.every() == []
 
 
 async def test_a_preview_names_what_would_be_silenced(own: Ledger) -> None:
@@ -176,6 +250,34 @@ async def test_with_a_daemon_silences_are_its_own(own: Ledger, tmp_path: Path) -
     assert kept == ["silence_added", "silence_expired"]
 
 
+@pytest.mark.parametrize("daemon", [True, False], ids=["daemon", "file"])
+async def test_for_programs_every_command_prints_one_array_of_objects(tmp_path: Path, *, daemon: bool) -> None:
+    ledger = await Ledger.open(f"sqlite:///{tmp_path}/ledger.db", lambda last: SystemClock(not_before=last))
+    ended = await a_past(ledger, 3)
+    place = Place(tmp_path, f"127.0.0.1:{free_port()}" if daemon else "")
+    async with AsyncExitStack() as stack:
+        if daemon:
+            stack.push_async_callback(ledger.close)
+            await stack.enter_async_context(serving(over(ledger), listen=place.listen))
+        else:
+            await ledger.close()
+        (added,) = json.loads((await place.call(*ADD, "--json")).stdout)
+        (listed,) = json.loads((await place.call("list", "--json")).stdout)
+        assert (added, listed["state"]) == ({"id": listed["id"]}, "active")
+        every = json.loads((await place.call("list", "--all", "--limit", "2", "--json")).stdout)
+        assert [each["id"] for each in every] == [added["id"], *ended[:2]]
+        older = json.loads((await place.call("list", "--before", ended[1].lower(), "--json")).stdout)
+        assert [each["id"] for each in older] == ended[2:]
+        wanted = [added["id"].lower(), ended[0], "01NOBODY"]
+        answer = await place.call("expire", *wanted, "--json")
+    assert (answer.exit_code, "there is no silence 01NOBODY" in answer.stderr) == (1, True)
+    assert json.loads(answer.stdout) == [
+        {"id": added["id"], "outcome": "expired"},
+        {"id": ended[0], "outcome": "ended_before"},
+        {"id": "01NOBODY", "outcome": "unknown"},
+    ]
+
+
 async def test_a_daemon_that_cannot_be_asked_is_not_written_behind_its_back(own: Ledger, tmp_path: Path) -> None:
     refused = await Place(tmp_path).call(*ADD)
     assert (refused.exit_code, "a daemon has the ledger" in refused.stderr) == (1, True)
@@ -202,10 +304,13 @@ async def test_a_start_is_in_the_zone_of_the_configuration(own: Ledger, tmp_path
     ("words", "said"),
     [
         (("add", 'team~"x"', "--duration", "1h", "--comment", "c"), '  team~"x"\n      ^ '),
+        (("add", "a=~.*", "b!=c", "--duration", "1h", "--comment", "c"), "that the empty text does not match"),
         (("add", "a=b", "--duration", "soon", "--comment", "c"), "--duration"),
         (("add", "a=b", "--duration", "0s", "--comment", "c"), "--duration"),
         (("add", "a=b", "--duration", "1h", "--comment", "c", "--start", "soon"), "--start"),
         (("add", "a=b", "--duration", "1h", "--comment", "c", "--start", "2001-01-01T00:00"), "ended already"),
+        (("add", "a=b", "--duration", "1h", "--comment", "c", "--start", "9999-12-31T23:59:59"), "years 1970 to 8999"),
+        (("add", "a=b", "--duration", "1h", "--comment", "c", "--start", "0001-01-01T00:00:00+14:00"), "--start: "),
         (("add", "--duration", "1h", "--comment", "c"), "MATCHER"),
         (("add", "a=b", "--duration", "1h"), "--comment"),
     ],
@@ -214,3 +319,27 @@ async def test_a_wrong_call_exits_2_and_says_where(tmp_path: Path, words: tuple[
     refused = await Place(tmp_path).call(*words)
     assert refused.exit_code == 2, refused.output
     assert said in refused.stderr
+
+
+@pytest.mark.parametrize("daemon", [True, False])
+@pytest.mark.parametrize(
+    ("option", "text"), [("--comment", ""), ("--comment", " "), ("--comment", "x" * 2001), ("--author", "x" * 201)]
+)
+async def test_words_that_no_silence_takes_are_named_whether_a_daemon_runs_or_not(
+    own: Ledger, tmp_path: Path, *, daemon: bool, option: str, text: str
+) -> None:
+    place = Place(tmp_path, f"127.0.0.1:{free_port()}")
+    async with AsyncExitStack() as stack:
+        if daemon:
+            await stack.enter_async_context(serving(over(own), listen=place.listen))
+        refused = await place.call("add", "a=b", "--duration", "1h", "--comment", "c", option, text)
+    assert refused.exit_code == 2
+    assert f"Error: {option}: it is " in refused.stderr
+
+
+async def test_what_the_daemon_refuses_is_said_with_its_place(own: Ledger, tmp_path: Path) -> None:
+    place = Place(tmp_path, f"127.0.0.1:{free_port()}")
+    async with serving(over(own), listen=place.listen):
+        refused = await place.call("add", "a=b", "--duration", "1h", "--comment", "not \udcff text")
+    assert refused.exit_code == 1
+    assert "the daemon answers 422: comment: holds half of a character" in refused.stderr

@@ -137,6 +137,7 @@ async def test_a_dry_run_stands_in_for_nobody(
         server.emit("visual_layer", USER, [{}])
         await settled(app, in_flight=1)
         found = await app.view.deliveries(None, 10)
+        assert (await app.view.overview())["dry_run"] is True
     assert [each["receiver"] for each in found] == ["pager"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -59,11 +60,33 @@ async def test_an_alert_is_explained_by_any_id_even_one_with_slashes() -> None:
         assert (await client.get("/api/v1/alerts/none")).json == {"detail": "there is no such alert"}
 
 
-async def test_an_id_of_several_accounts_is_answered_with_the_candidates() -> None:
+@pytest.mark.parametrize("path", ["/api/v1/alerts/twice", "/api/v1/alerts/twice/messages"])
+async def test_an_id_of_several_accounts_is_answered_with_the_candidates(path: str) -> None:
     async with serving(a_busy_view()) as client:
-        answer = await client.get("/api/v1/alerts/twice")
+        answer = await client.get(path)
     assert answer.status == 409
     assert [each["account"] for each in answer.json["candidates"]] == ["vision", "plant"]
+
+
+async def test_an_alerts_messages_are_shown_as_each_channel_would_send_them() -> None:
+    view = a_busy_view()
+    named = {"receiver": "ops", "channel": "apprise", "name": "", "error": None}
+    sent = named | {"body": b'{"title": "Weld", "body": "three frames"}'}
+    view.closer.found = [sent, sent | {"body": None, "error": "this channel is in the configuration no more"}]
+    async with serving(view) as client:
+        answer = await client.get(f"/api/v1/alerts/{view.alerts[0]['id']}/messages")
+        assert (await client.get("/api/v1/alerts/none/messages")).status == 404
+    nothing = {"html": None, "body": None}
+    assert answer.json == [
+        named | nothing | {"title": "Weld", "text": "three frames"},
+        named | nothing | {"title": None, "text": None, "error": "this channel is in the configuration no more"},
+    ]
+
+
+async def test_a_dry_run_says_so() -> None:
+    async with serving(FakeView(dry_run=True)) as dry, serving(FakeView()) as real:
+        told = [(await client.get("/api/v1/status")).json["dry_run"] for client in (dry, real)]
+    assert told == [True, False]
 
 
 async def test_deliveries_are_filtered_by_state() -> None:
@@ -94,6 +117,7 @@ async def test_the_audit_adds_up() -> None:
         ("/api/v1/history", list[schemas_insight.Minute]),
         ("/api/v1/audit", schemas.Audit),
         ("/api/v1/alerts/{id}", schemas.Story),
+        ("/api/v1/alerts/{id}/messages", list[schemas_insight.ChannelMessage]),
         ("/api/v1/alerts/twice", schemas.Ambiguity),
     ],
 )
@@ -113,6 +137,85 @@ async def test_the_api_page_shows_every_call_and_loads_nothing_from_elsewhere() 
     assert [call for call in calls if f"{call}<" not in page.text] == []
     assert "http://" not in page.text.replace("http://www.w3.org", "")
     assert "https://" not in page.text
+
+
+HALF, DEEP = '"\\ud800"', "[" * 100_000 + "]" * 100_000
+SILENCE = {"matchers": '["a=b"]', "duration": '"1h"', "author": '"kim"', "comment": '"planned"'}
+REPLAY = {"deliveries": '["x"]', "dry_run": "true"}
+
+
+@pytest.mark.parametrize(
+    ("path", "whole", "name", "value", "place", "why"),
+    [
+        ("silences", SILENCE, "author", HALF, ["author"], "half of a character"),
+        ("silences", SILENCE, "comment", '"a \\udc00 b"', ["comment"], "half of a character"),
+        ("silences", SILENCE, "matchers", f'["a=b", {HALF}]', ["matchers", 1], "half of a character"),
+        ("silences", SILENCE, "duration", "1e400", ["duration"], "too large for a number"),
+        ("silences", SILENCE, "duration", "NaN", ["duration"], "too large for a number, or is none"),
+        ("silences", SILENCE, "x", "-Infinity", ["x"], "too large for a number, or is none"),
+        ("silences", SILENCE, "x", "9" * 400, ["x"], "too large for a number"),
+        ("silences", SILENCE, "x", "9" * 5000, ["x"], "too large for a number"),
+        ("silences", SILENCE, "x", DEEP, [], "nested too deeply"),
+        ("silences", SILENCE, "x", '{"y": {"\\ud800": 1}}', ["x", "y"], "a key that holds half of a character"),
+        ("silences", SILENCE, "starts_at", '"0001-01-01T00:00:00+14:00"', ["starts_at"], "years 1970 to 8999"),
+        ("silences", SILENCE, "starts_at", '"9999-12-31T23:59:59Z"', ["starts_at"], "years 1970 to 8999"),
+        ("silences", SILENCE, "ends_at", '"9999-12-31T23:59:59-14:00"', ["ends_at"], "years 1970 to 8999"),
+        ("deliveries/replay", REPLAY, "deliveries", f"[{HALF}]", ["deliveries", 0], "half of a character"),
+        ("deliveries/replay", REPLAY, "x", "1e400", ["x"], "too large for a number"),
+        ("deliveries/abandon", REPLAY, "deliveries", f"[{HALF}]", ["deliveries", 0], "half of a character"),
+        ("deliveries/abandon", REPLAY, "x", "1e400", ["x"], "too large for a number"),
+    ],
+)
+async def test_what_cannot_be_written_down_again_is_refused_by_the_name_of_its_field(
+    path: str, whole: dict[str, str], name: str, value: str, place: list[str | int], why: str
+) -> None:
+    view = a_busy_view()
+    body = ", ".join(f'"{key}": {said}' for key, said in (whole | {name: value}).items())
+    async with serving(view) as client:
+        answer = await client.send("POST", f"/api/v1/{path}", f"{{{body}}}", content_type="application/json")
+    assert answer.status == 422
+    (fault,) = answer.json["detail"]
+    assert fault["loc"] == ["body", *place]
+    assert why in fault["msg"]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"matchers": [', "is no JSON: "),
+        (json.dumps({"matchers": ["a=b"]}).encode("utf-16"), "no JSON in UTF-8"),
+        (b'"\xff"', "no JSON in UTF-8"),
+    ],
+)
+async def test_what_is_no_json_is_refused_as_such(body: str | bytes, why: str) -> None:
+    async with serving(a_busy_view()) as client:
+        answer = await client.send("POST", "/api/v1/silences", body, content_type="application/vnd.x+json")
+    assert answer.status == 422
+    assert why in answer.json["detail"][0]["msg"]
+
+
+async def test_a_refusal_does_not_say_again_what_was_sent() -> None:
+    async with serving(a_busy_view()) as client:
+        answer = await client.send("POST", "/api/v1/silences", b"\xff\xfe", content_type="text/plain")
+        assert answer.status == 422
+        assert [sorted(fault) for fault in answer.json["detail"]] == [["loc", "msg", "type"]]
+
+
+@pytest.mark.parametrize("query", ["alerts?since=", "alerts?until=", "routes/try?label=a%3Db&at="])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "9000-01-01"])
+async def test_a_time_that_cannot_be_reckoned_with_is_refused_by_name(query: str, at: str) -> None:
+    async with serving(a_busy_view()) as client:
+        answer = await client.get(f"/api/v1/{query}{at}")
+    assert answer.status == 400
+    name = query.removesuffix("=").rpartition("?")[2].rpartition("&")[2]
+    assert answer.json["detail"].startswith(f"{name}: lies too far away: write a time of the years 1970 to 8999")
+
+
+async def test_a_replay_may_not_look_back_further_than_time_goes() -> None:
+    async with serving(a_busy_view()) as client:
+        body = '{"dead": true, "since": "99999999d"}'
+        answer = await client.send("POST", "/api/v1/deliveries/replay", body, content_type="application/json")
+    assert (answer.status, answer.json["detail"][:35]) == (400, "since: is longer than a hundred yea")
 
 
 TOKEN = "sesame-4711"

@@ -50,6 +50,41 @@ async def test_a_form_that_is_sent_again_and_cannot_be_understood_changes_nothin
     assert (view.orders, view.quiet.added) == ([], [])
 
 
+BANNER = "<b>Dry run:</b> nothing is sent, nothing is marked as read."
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/accounts", "/alerts", "/alerts/none", "/deliveries", "/silences", "/routes", "/configuration", "/x"]
+)
+async def test_every_page_of_a_dry_run_says_that_it_is_one(path: str) -> None:
+    async with serving(FakeView(dry_run=True)) as dry, serving(FakeView()) as real:
+        shown = [(await client.get(path, accept="text/html")).text for client in (dry, real)]
+    assert [BANNER in each for each in shown] == [True, False]
+
+
+async def test_where_there_is_nothing_a_browser_gets_a_page_and_a_program_json() -> None:
+    async with serving(FakeView()) as client:
+        page = await client.get("/nope/<b>", accept="text/html,*/*")
+        assert (page.status, page.headers.get_content_type()) == (404, "text/html")
+        assert "There is no such page" in page.text
+        assert "<code>/nope/&lt;b&gt;</code>" in page.text
+        assert 'href="/deliveries"' in page.text
+        told = [await client.get("/nope"), await client.send("POST", "/nope", accept="text/html")]
+        for_programs = ("/api/nope", "/api", "/metrics/nope", "/-/nope", "/static/nope")
+        told += [await client.get(path, accept="text/html") for path in for_programs]
+        assert [(each.status, each.text) for each in told] == [(404, '{"detail":"Not Found"}')] * 7
+
+
+async def test_whoever_has_not_logged_in_is_not_told_where_there_is_nothing() -> None:
+    async with serving(FakeView(dry_run=True), token="all-of-it") as client:
+        for path in ("/nope", "/alerts"):
+            assert (await client.get(path, accept="text/html")).status == 303
+            assert (await client.get(path)).status == 401
+        assert BANNER not in (await client.get("/login")).text
+        assert "Deliveries" not in (await client.get("/static/nope", accept="text/html")).text
+        assert (await client.get("/nope", accept="text/html", authorization="Bearer all-of-it")).status == 404
+
+
 async def test_an_order_that_is_refused_is_said_so() -> None:
     view = a_busy_view()
     view.letters |= {"deliveries": [], "refused": ["01J still waits to be sent"]}

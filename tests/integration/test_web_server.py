@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bellwire.config.schema import WebConfig
-from bellwire.errors import LedgerError
+from bellwire.errors import BellwireError, LedgerError
 from bellwire.metrics import Metrics
 from bellwire.web.serve import ListenError, WebServer
 from certificates import Authority
@@ -68,6 +68,13 @@ async def test_every_answer_forbids_the_browser_what_our_pages_never_do() -> Non
             assert "frame-ancestors 'none'" in policy
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("tokens", [{}, {"token": ""}, {"token": "", "read_token": "abcdefghijk"}])
+def test_nothing_is_served_to_other_machines_without_a_token(tokens: dict[str, str]) -> None:
+    config = WebConfig.model_validate({"listen": "0.0.0.0:0"} | tokens)
+    with pytest.raises(BellwireError, match=r"there is no token|is empty"):
+        WebServer(FakeView(), Metrics(), config)
 
 
 async def test_an_address_that_is_taken_is_said_so() -> None:

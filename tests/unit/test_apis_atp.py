@@ -154,6 +154,40 @@ def test_a_title_is_made_of_what_there_is(context: Any, title: str) -> None:
     assert read({"id": 1, "context": context}).title == title
 
 
+def test_several_are_acknowledged_in_one_call_only_where_the_account_says_so() -> None:
+    for params in ({}, {"bulk_acknowledge": "false"}, {"project": "p"}):
+        assert Atp(account(params=params)).marks_per_call == 1
+    bulk = Atp(account(params={"bulk_acknowledge": "true", "project": "p"}))
+    assert bulk.marks_per_call == 100
+    call = bulk.mark(["a", "b"])
+    assert (str(call), call.body) == ("POST /api/v1/client/notifications/acknowledge", {"notification_ids": ["a", "b"]})
+    assert bulk.mark(["a"]) == Atp(account()).mark(["a"])
+    assert ("bulk_acknowledge", "true") not in bulk.list_page(None).query
+
+
+@pytest.mark.parametrize("params", [{}, {"bulk_acknowledge": "true"}])
+def test_no_call_is_made_without_an_id(params: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="not enough values"):
+        Atp(account(params=params)).mark([])
+
+
+@pytest.mark.parametrize(
+    ("answer", "all_marked"),
+    [
+        ({"acknowledged_count": 2}, True),
+        ({"acknowledged_count": 1}, False),
+        ({"acknowledged_count": "2"}, False),
+        ({"acknowledged_count": True}, False),
+        ({}, False),
+        ({"marked": 2}, False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_only_a_full_count_confirms_several(answer: Any, *, all_marked: bool) -> None:
+    assert Atp(account(params={"bulk_acknowledge": "true"})).all_marked(["a", "b"], answer) is all_marked
+
+
 def test_an_id_that_would_name_another_call_is_never_acknowledged() -> None:
     assert not read(ITEM | {"id": ".."}).markable
     assert read(ITEM).markable

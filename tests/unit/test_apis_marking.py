@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -22,7 +22,7 @@ ACCOUNT = AccountConfig(name="a", api="visual_layer", base_url="http://vl.test")
 class Bulk(VisualLayer):
     """A vendor that marks three at a time and says how many it marked."""
 
-    MARKS_PER_CALL: ClassVar[int] = 3
+    marks_per_call: int = 3
 
     def mark(self, upstream_ids: Sequence[str]) -> Call:
         assert upstream_ids

@@ -49,6 +49,7 @@ class Slices:
             suppressed={},
             read_marks={},
             faults={"settled, but still owed": (self.faulty, ("one",))} if self.faulty else {},
+            faulty=self.faulty,
         )
 
     def balance_of(self, slices: Sequence[AuditSlice]) -> Balance:

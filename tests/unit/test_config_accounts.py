@@ -33,7 +33,7 @@ def test_every_api_that_there_is_has_its_rules() -> None:
         ("owlmetry", {"params": {"type": "issue.new"}, "web_url": "https://web.example"}),
         ("elan", {"org_id": "org_1"}),
         ("elan", {"headers": {"X-Org-Id": "org_1"}}),
-        ("atp", {"params": {"service_id": "s", "project": "p"}}),
+        ("atp", {"params": {"service_id": "s", "project": "p", "bulk_acknowledge": "true"}}),
     ],
 )
 def test_a_good_account_is_taken(api: str, keys: dict[str, Any]) -> None:
@@ -54,8 +54,12 @@ def test_a_good_account_is_taken(api: str, keys: dict[str, Any]) -> None:
         ("qualytics", {"authorization": None}, "authorization"),
         ("owlmetry", {"authorization": None}, "authorization"),
         ("elan", {"params": {"unread_only": "false"}}, "params.unread_only"),
+        ("elan", {"labels": {"title": "x"}}, "labels.title"),
+        ("elan", {"labels": {"upstream_id": "x"}}, "labels.upstream_id"),
         ("elan", {"org_id": "org_1", "headers": {"x-org-id": "org_2"}}, "headers.x-org-id"),
         ("atp", {"params": {"status": "x"}}, "params.status"),
+        ("atp", {"params": {"bulk_acknowledge": "yes"}}, "params.bulk_acknowledge"),
+        ("elan", {"params": {"bulk_acknowledge": "true"}}, "params.bulk_acknowledge"),
         ("atp", {"authorization": PAIR}, "authorization"),
     ],
 )

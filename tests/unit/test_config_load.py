@@ -84,7 +84,7 @@ def test_labels_headers_and_parameters_take_numbers_as_they_are_written(tmp_path
     more = "    labels: {a: 007, b: 1e3, c: True}\n    headers: {n: 1.50}\n    params: {dataset_id: 12e5}\n"
     account = read(tmp_path, ACCOUNT + more + MINIMAL).accounts[0]
     assert account.labels == {"a": "007", "b": "1e3", "c": "True"}
-    assert account.headers == {"n": "1.50"}
+    assert account.headers["n"].get_secret_value() == "1.50"
     assert account.params == {"dataset_id": "12e5"}
 
 
@@ -240,6 +240,9 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         ("BELLWIRE__", "x", "unknown key"),
         ("BELLWIRE__GLOBAL__LOG_LEVEL__X", "x", "set BELLWIRE__GLOBAL__LOG_LEVEL whole"),
         ("BELLWIRE__WEB__TOKEN_FILE", "none", "none cannot be read"),
+        ("BELLWIRE__WEB__TOKEN", "", "web.token: is empty: give the variable a value, or unset it"),
+        ("BELLWIRE__STORAGE__URL", " ", "storage.url: is empty: give the variable a value, or unset it"),
+        ("BELLWIRE__HEARTBEAT", '{"url": ""}', "heartbeat.url: is empty"),
     ],
 )
 def test_a_bad_override_is_a_fault_that_names_the_variable(tmp_path: Path, name: str, value: str, message: str) -> None:
@@ -248,6 +251,28 @@ def test_a_bad_override_is_a_fault_that_names_the_variable(tmp_path: Path, name:
     [fault] = caught.value.faults
     assert fault.file == f"${name}"
     assert message in str(fault)
+
+
+def test_an_empty_override_does_not_take_away_the_token_that_the_file_names(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("sesame")
+    text = MINIMAL + "web: {listen: '0.0.0.0:80', token_file: token}\n"
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text, {"BELLWIRE__WEB__TOKEN": ""})
+    assert [(fault.file, fault.path) for fault in caught.value.faults] == [("$BELLWIRE__WEB__TOKEN", "web.token")]
+
+
+def test_null_for_a_secret_takes_back_what_a_merge_brought_in(tmp_path: Path) -> None:
+    text = (
+        MINIMAL
+        + "      - &b {name: b, url: 'http://h', signing_secret: YWJj}\n      - {<<: *b, name: c, signing_secret: null}\n"
+    )
+    _, signed, bare = (
+        read(tmp_path, text.replace("url: https://hook", "name: a\n        url: https://hook"))
+        .receivers[0]
+        .webhook_configs
+    )
+    assert signed.signing_secret is not None
+    assert bare.signing_secret is None
 
 
 def test_what_is_missing_in_a_section_that_a_variable_began_is_told_at_the_variable(tmp_path: Path) -> None:

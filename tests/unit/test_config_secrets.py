@@ -1,7 +1,8 @@
-"""No secret is ever shown: not in a fault, not in a traceback, not in the text of a configuration."""
+"""No secret is ever shown: not in a fault, not in a traceback, not in the text of a configuration. And none is empty."""
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import TYPE_CHECKING
 
@@ -121,3 +122,27 @@ def test_a_loaded_configuration_shows_no_secret(tmp_path: Path) -> None:
     )
     config = load(path, {})
     assert MARK not in repr(config) + str(config) + repr(config.model_dump()) + config.model_dump_json()
+
+
+def places_of_secrets() -> list[re.Match[str]]:
+    """Each secret of the file above: its key, and what is written there."""
+    found = re.finditer(r"([\w-]+): (\[[^\]]*\]|\"[^\"]*\"|[^\s{}\[\],]+)", FILE)
+    keys = {*secret_keys(Config, set()), "X-Token"}  # one of the headers
+    return [match for match in found if match[1] in keys and MARK in match[2]]
+
+
+def test_each_secret_of_the_schema_is_found_in_the_file() -> None:
+    assert {match[1] for match in places_of_secrets()} == {*secret_keys(Config, set()), "X-Token"} - {"headers"}
+
+
+@pytest.mark.parametrize("written", ["''", '" \\t"', "'${UNSET:-}'"])
+@pytest.mark.parametrize("at", range(len(places_of_secrets())))
+def test_no_secret_of_the_schema_may_be_empty(tmp_path: Path, at: int, written: str) -> None:
+    match = places_of_secrets()[at]
+    value = f"[{written}]" if match[2].startswith("[") else written
+    path = tmp_path / "bellwire.yaml"
+    path.write_text(f"{FILE[: match.start(2)]}{value}{FILE[match.end(2) :]}")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    empty = [fault.path for fault in caught.value.faults if fault.message.startswith("is empty: give ")]
+    assert [path.rpartition(".")[2].partition("[")[0] for path in empty] == [match[1]]

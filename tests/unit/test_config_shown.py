@@ -16,7 +16,7 @@ accounts:
     api: visual_layer
     base_url: https://vision.example
     authorization: {credentials: hunter2-credentials}
-    headers: {X-Org-Id: org_1, X-Api-Key: hunter2-header}
+    headers: {X-Org-Id: hunter2-org, X-Api-Key: hunter2-header}
     audit_interval: 90s
 route:
   receiver: ops
@@ -41,7 +41,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 
 def test_what_was_written_is_shown_and_nothing_else(tmp_path: Path) -> None:
     text = told(tmp_path)
-    assert "X-Org-Id: org_1" in text
+    assert "X-Org-Id: '**********'" in text
     assert "audit_interval: 1m30s" in text
     assert "receiver: null" in text
     assert "mark_read" not in text

@@ -103,6 +103,45 @@ def test_a_severity_that_there_is_not_and_a_bound_that_is_no_number_meet_nothing
     ]
 
 
+@pytest.mark.parametrize(
+    ("matchers", "said"),
+    [
+        (['severity > "critical"'], 'no value meets severity>"critical": nothing is above critical'),
+        (["severity < INFO"], 'no value meets severity<"INFO": nothing is below info'),
+        (
+            ['severity !~ ".+"'],
+            'no value meets severity!~".+": it excludes info, warning, error or critical, and there is no other',
+        ),
+        (
+            ['severity =~ "Error|ERROR"'],
+            'no value meets severity=~"Error|ERROR": write info, warning, error or critical, in small letters',
+        ),
+        (
+            ["severity != info", "severity != warning", 'severity !~ "err.*"', "severity != critical"],
+            (
+                'no value meets all of severity!="info", severity!="warning", severity!~"err.*" and '
+                'severity!="critical": there is only info, warning, error or critical'
+            ),
+        ),
+        (["n > 3", "n > 10", "n < 5"], 'no value meets all of n>"3", n>"10" and n<"5"'),
+    ],
+)
+def test_why_no_value_meets_a_route_is_told_as_it_is(matchers: list[str], said: str) -> None:
+    ((_, message),) = of_routes(on(*matchers))
+    assert message == f"can never match: {said}"
+
+
+def test_an_expression_that_is_asked_for_and_excluded_can_never_match() -> None:
+    parent = on('flow=~"a.*"', routes=[on('type="x"'), on('flow!~"a.*"')])
+    assert of_routes(on('flow=~"b.*"', 'flow!~"b.*"'), parent, on('flow=~"b.*"', 'flow!~"b"')) == [
+        ("0.matchers.1", 'can never match: flow=~"b.*" and flow!~"b.*" exclude each other'),
+        (
+            "1.routes.1.matchers.0",
+            'can never match: flow!~"a.*" and flow=~"a.*", which route.routes[1] asks for, exclude each other',
+        ),
+    ]
+
+
 def test_what_is_below_an_unreachable_route_is_not_told_again() -> None:
     assert len(of_routes({}, on('type="x"', routes=[on('type="y"'), {"continue": True}]))) == 1
 

@@ -33,10 +33,12 @@ def log() -> Log:
 
 def test_a_fault_that_repeats_is_one_line_then_a_count(log: Log) -> None:
     for number in range(1000):
-        log.say("delivery_failed", reason="http_503", delivery=f"D{number}", timestamp=f"t{number}", attempt=number)
+        which: dict[str, Any] = {"delivery": f"D{number}", "alerts": [f"A{number}"], "timestamp": f"t{number}"}
+        which |= {"detail": f"SMTP 451: queue id {number:x}", "attempt": number}
+        log.say("delivery_failed", reason="smtp_451", **which | ({"more": number} if number % 2 else {}))
     assert log.lines == [
-        {"event": "delivery_failed", "level": "warning", "reason": "http_503", "delivery": "D0", "timestamp": "t0"}
-        | {"attempt": 0}
+        {"event": "delivery_failed", "level": "warning", "reason": "smtp_451", "delivery": "D0", "timestamp": "t0"}
+        | {"alerts": ["A0"], "attempt": 0, "detail": "SMTP 451: queue id 0"}
     ]
     log.now = WINDOW
     log.folding.flush()
@@ -66,6 +68,12 @@ def test_faults_that_differ_are_told_apart(log: Log) -> None:
             log.say("delivery_failed", channel=channel, reason=reason)
     log.say("delivery_failed", level="error", channel="ops/slack", reason="timeout")
     assert len(log.lines) == 5
+
+
+def test_details_that_differ_are_told_apart_where_no_reason_says_what_is_alike(log: Log) -> None:
+    for detail in ("gone", "refused"):
+        log.say("read_mark_failed", level="error", detail=detail)
+    assert len(log.lines) == 2
 
 
 def test_what_is_no_fault_is_never_folded(log: Log) -> None:

@@ -44,6 +44,14 @@ READ = [
     ("{foo=~a{2}}", [("foo", "=~", "a{2}")]),
     ('foo="two\nlines"', [("foo", "=", "two\nlines")]),
     ("url=http://x/?a=b", [("url", "=", "http://x/?a=b")]),
+    ("foo=", [("foo", "=", "")]),
+    ("foo != ", [("foo", "!=", "")]),
+    ("foo=~", [("foo", "=~", "")]),
+    ("{foo!~}", [("foo", "!~", "")]),
+    ('{foo=,bar="x"}', [("foo", "=", ""), ("bar", "=", "x")]),
+    ('{bar="x",foo=~ ,}', [("bar", "=", "x"), ("foo", "=~", "")]),
+    ("foo=,", [("foo", "=", "")]),
+    ("severity=,severity>=error", [("severity", "=", ""), ("severity", ">=", "error")]),
     # ours
     ('severity >= "error"', [("severity", ">=", "error")]),
     ("severity>=error,result_count<10", [("severity", ">=", "error"), ("result_count", "<", "10")]),
@@ -61,7 +69,13 @@ FAULTS = [
     ("{foo=~a{2}", 7, '"{"'),
     ("foo", 3, "operator"),
     ("foo bar=x", 4, "operator"),
-    ("foo=", 4, "expected a value"),
+    ("severity>=", 10, "expected a value"),
+    ("{foo<}", 5, "expected a value"),
+    ('"foo"=', 6, "expected a value"),
+    ("foo=,,bar=x", 4, "expected a value"),
+    ("{foo=", 5, "expected a value"),
+    ("foo=}", 4, "expected a value"),
+    ("=", 0, "expected a name"),
     ("foo=bar,,a=b", 8, "expected a name"),
     ('a="b" c="d"', 6, "comma"),
     ('{a="b"} c="d"', 8, "expected the end"),
@@ -117,6 +131,24 @@ def test_what_is_printed_is_read_as_the_same_matchers(parts: list[tuple[str, str
 
     assert read == matchers
     assert [one.text for one in read] == [one.text for one in matchers]
+
+
+BARE = st.text(alphabet="abc_.-🙂", min_size=1)  # no name or value of these needs quotes
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(
+    st.lists(st.tuples(BARE, st.sampled_from(["=", "!=", "=~", "!~"]), st.just("") | BARE), min_size=1, max_size=4),
+    st.sampled_from([",", " , "]),
+    st.sampled_from(["{{{}}}", "{{{},}}", "{}", " {} "]),
+)
+def test_what_nobody_quoted_is_read_as_what_is_printed_in_quotes_and_nothing_is_the_empty_text(
+    parts: list[tuple[str, str, str]], comma: str, around: str
+) -> None:
+    read = parse_matchers(around.format(comma.join("".join(part) for part in parts)))
+
+    assert [(one.name, one.op.value, one.value) for one in read] == parts
+    assert parse_matchers(",".join(one.text for one in read)) == read
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from bellwire.errors import MatcherError
 from bellwire.model import Alert, Severity
-from bellwire.routing.matchers import Op, all_match, matcher
+from bellwire.routing.matcher_parser import parse_matchers
+from bellwire.routing.matchers import Op, all_match, check_silence, matcher
 from bellwire.routing.regex import full_match
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -75,11 +76,13 @@ def test_a_name_stands_for_one_text_of_the_alert(name: str, value: str) -> None:
     assert not matcher(name, "!=", value).matches(ALERT)
 
 
-def test_a_label_goes_before_what_the_alert_has_of_the_same_name_but_not_before_the_payload() -> None:
-    alert = replace(ALERT, labels={"title": "label", "message": "", "payload.id": "label"})
+def test_no_label_stands_for_the_text_that_an_alert_has_of_the_same_name() -> None:
+    labels = {"title": "label", "message": "", "upstream_id": "label", "payload.id": "label"}
+    alert = replace(ALERT, labels=labels)
 
-    assert matcher("title", "=", "label").matches(alert)
-    assert matcher("message", "=", "").matches(alert)
+    assert matcher("title", "=", "own title").matches(alert)
+    assert matcher("message", "=", "own message").matches(alert)
+    assert matcher("upstream_id", "=", "u-1").matches(alert)
     assert matcher("payload.id", "=", "7").matches(alert)
 
 
@@ -272,3 +275,14 @@ def test_an_unknown_operator_or_an_impossible_name_is_refused() -> None:
         matcher("", "=", "b")
     with pytest.raises(MatcherError, match="name is no valid"):
         matcher("\ud800", "=", "b")
+
+
+@pytest.mark.parametrize("text", ["", "a=", 'a!="x"', 'a=~".*",b!~x', "a=~|x", "title=~.*"])
+def test_a_silence_that_would_take_whatever_has_none_of_its_labels_is_refused(text: str) -> None:
+    with pytest.raises(MatcherError, match="the empty text does not match"):
+        check_silence(parse_matchers(text))
+
+
+@pytest.mark.parametrize("text", ["a=x", "a!=", "a=~.+", "a=,b=x", "a!~|x", "a<3", "a!=x,severity>=info"])
+def test_one_matcher_that_needs_some_text_is_enough_for_a_silence(text: str) -> None:
+    check_silence(parse_matchers(text))

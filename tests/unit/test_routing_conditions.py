@@ -31,6 +31,7 @@ def condition(text: str) -> Condition:
         ('a="x", a!="x"', ['a="x"', 'a!="x"']),
         ('a=~"x|y", a=~"(?:z|w)"', ['a=~"x|y"', 'a=~"(?:z|w)"']),
         ('n="7", n > 10', ['n="7"', 'n>"10"']),
+        ('a=~"x.*", b="1", a!~"y.*", a!~"x.*"', ['a=~"x.*"', 'a!~"x.*"']),
         ('severity!="info", severity!="warning", severity!="error", severity!="critical"', None),
     ],
 )

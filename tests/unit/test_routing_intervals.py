@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import calendar
 import itertools
+import struct
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bellwire.config.local_zone import local_zone
 from bellwire.config.rules import RuleFaults, compile_rules
 from bellwire.config.schema import Config
 from bellwire.model import Muting
 from bellwire.routing.intervals import HORIZON, Calendar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 MONTHS = [name.lower() for name in calendar.month_name if name]
@@ -333,6 +338,45 @@ def test_a_window_that_never_opens_is_given_up_without_walking_minutes() -> None
     assert looked < HORIZON.days
 
 
+def test_local_is_the_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = {"times": [{"start_time": "09:00", "end_time": "18:00"}], "location": "Local"}
+    seen = []
+    for zone in ("America/New_York", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        seen.append([contains(NOON.replace(hour=hour), "Europe/Paris", **office) for hour in (1, 8, 12, 17, 22)])
+    assert seen == [[False, False, False, True, True], [True, True, False, False, False]]
+
+
+@pytest.mark.parametrize(
+    ("variable", "hours"),
+    [
+        ("Asia/Tokyo", 9),
+        (":Asia/Tokyo", 9),
+        (None, 5),  # the machine's file
+        ("", 0),
+        ("No/Such_Place", 0),
+        ("CET-1CEST", 0),  # no name of a zone, as Alertmanager has it
+        ("/no/such/file", 0),
+        ("../localtime", 0),
+    ],
+)
+def test_the_machines_zone_is_that_of_its_variable_else_of_its_file_else_utc(
+    tmp_path: Path, variable: str | None, hours: int
+) -> None:
+    file = tmp_path / "localtime"
+    file.write_bytes(fixed_zone(hours=5))
+    assert local_zone(variable, str(file)).utcoffset(NOON) == timedelta(hours=hours)
+    assert local_zone(str(file), "/none").utcoffset(NOON) == timedelta(hours=5)
+    assert local_zone(None, str(tmp_path / "none")).utcoffset(NOON) == timedelta()
+    assert local_zone(None, str(file)) is local_zone(None, str(file)), "a reload finds its intervals unchanged"
+
+
+def fixed_zone(*, hours: int) -> bytes:
+    """Return a file of a zone that is always so far ahead of UTC, as RFC 8536 writes it in its first version."""
+    header = b"TZif" + bytes(16) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    return header + struct.pack(">lbb", hours * 3600, 0, 0) + b"XXX\0"
+
+
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 
@@ -362,7 +406,7 @@ def test_a_window_that_never_opens_is_given_up_without_walking_minutes() -> None
         ({"years": ["soon"]}, "years[0]", "'soon' is no year"),
         ({"years": ["2027:2026"]}, "years[0]", "write 2026:2027"),
         ({"location": "Europe/Pariss"}, "location", "did you mean Europe/Paris?"),
-        ({"location": "Local"}, "location", "there is no such time zone"),
+        ({"location": "local"}, "location", "there is no such time zone"),
         ({"location": "../etc/passwd"}, "location", "there is no such time zone"),
         ({"weekdays": []}, "weekdays", "is empty"),
         ({"times": []}, "times", "is empty"),

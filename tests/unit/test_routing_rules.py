@@ -105,7 +105,27 @@ def test_labels_are_set_before_the_alert_is_routed_and_errors_of_both_are_kept()
     assert unlabelled.errors == ("label_rules[0] raised AttributeError",)
 
 
+def test_groups_and_repeats_go_by_the_alerts_own_title_whatever_label_a_vendor_calls_so() -> None:
+    rules = compiled(route={"receiver": "ops", "group_by": ["title"], "suppress_repeats": "1h", "dedupe_by": ["title"]})
+    plain = route(ALERT, rules)[1].destinations
+    labelled = route(replace(ALERT, labels={**ALERT.labels, "title": "theirs"}), rules)[1].destinations
+    other = route(replace(ALERT, title="another", labels={**ALERT.labels, "title": "a title"}), rules)[1].destinations
+
+    assert plain == labelled
+    assert plain[0].group_labels == {"title": "a title"}
+    assert other[0].group_key != plain[0].group_key
+    assert other[0].repetition != plain[0].repetition
+
+
 # --- from the configuration ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["title", "message", "upstream_id"])
+def test_no_label_rule_sets_what_rules_take_for_the_alerts_own_text(name: str) -> None:
+    (fault,) = faults(label_rules=[{"labels": {name: "x", "team": "a"}}])
+
+    assert fault[0] == ("label_rules", 0, "labels", name)
+    assert f"rules take {name} for the alert's own {name}" in fault[1]
 
 
 def test_children_inherit_everything_but_matchers_continue_and_routes() -> None:

@@ -14,7 +14,7 @@ from bellwire.channels.slack_buttons import Button, read_press, with_presses
 from bellwire.demo.receivers.slack_socket import a_press
 from bellwire.model import DeliveryKind
 from bellwire.routing.matcher_parser import parse_matchers
-from bellwire.routing.matchers import all_match
+from bellwire.routing.matchers import all_match, check_silence
 from channel_rigs import a_message, an_alert
 
 DELIVERY = "01JDELIVERY000000000000001"
@@ -164,5 +164,7 @@ def test_whatever_a_title_holds_its_silence_meets_it(titles: list[str]) -> None:
     alerts = [labelled(title=title) for title in titles]
     found = likenesses(alerts)
 
+    for matchers in found:
+        check_silence([one for text in matchers for one in parse_matchers(text)])
     for alert in alerts:
         assert any(silences(alert, matchers) for matchers in found)

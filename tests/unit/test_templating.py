@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -49,6 +50,10 @@ def fault(source: str, stationery: Stationery = NOTHING) -> TemplateError:
         ("{{ alerts | map('labels.team') | unique | sort | join(', ') }}", "data, vision"),
         ("{% for a in alerts if a is at_least('error') %}{{ a.title }}{% endfor %}", "Second"),
         ("{{ alerts | selectattr('severity', 'eq', 'error') | map('id') | join }}", "01B"),
+        ("{{ alerts | selectattr('severity', 'ge', 'error') | map('id') | join }}", "01B"),
+        ("{{ alerts | sort(attribute='severity', reverse=true) | map('severity') | join(' ') }}", "error warning"),
+        ("{{ alerts | map('severity') | max }} {{ ['critical', alert.severity] | join }}", "error criticalwarning"),
+        ("{% for name, of in alerts | groupby('severity') %}{{ name }}:{{ of | length }} {% endfor %}", "warning:1 error:1 "),
         ("{% for team, of in alerts | groupby('labels.team') %}{{ team }}:{{ of | length }} {% endfor %}", "data:1 vision:1 "),
         ("{{ alert.labels.team }} {{ alert.labels['team'] }} {{ alert.labels.get('none', '-') }}", "vision vision -"),
         ("[{{ alert.labels.none }}{{ alert.payload.a.b.c }}{{ alert.payload.nothing }}{{ alert.payload['x']['y'] }}]", "[]"),
@@ -149,6 +154,9 @@ def test_templates_use_files_by_their_names(source: str, shown: str) -> None:
         ("{{ alert is at_least('bad') }}", (1, 1), "'bad' is no severity"),
         ("{{ alert.created_at | time('%Q') }}", (1, 1), "a time's format takes"),
         ("{{ alert.created_at | time(zone='Europe/Pariss') }}", (1, 1), "is no time zone"),
+        ("{% if alert.severity >= 'eror' %}{% endif %}", (1, 1), "'eror' is no severity: choose from info, warning"),
+        ("{{ 'eror' < severity }}", (1, 1), "'eror' is no severity"),
+        ("{{ severity < 3 }}", (1, 1), "cannot be computed (TypeError"),
         ("{{ 1 / 0 }}", (1, 1), "cannot be computed (ZeroDivisionError"),
         ("{{ 'a' < 1 }}", (1, 1), "cannot be computed (TypeError"),
         ("{% from 'libb.j2' import line %}", (1, 10), "there is no template file 'libb.j2': did you mean lib.j2?"),
@@ -196,3 +204,32 @@ def test_what_nobody_should_see_or_obey_is_taken_out_of_an_alerts_text() -> None
     shown = show("{{ alert.title }}", alerts=(replace(FIRST, title=title),))
     assert shown == "ab[31mgpj.exe\ufffde" + "\u0301" * 4 + "👩\u200d💻"
     assert clean(shown) == shown
+
+
+OPERATORS = {
+    "<": (">", operator.lt),
+    "<=": (">=", operator.le),
+    ">": ("<", operator.gt),
+    ">=": ("<=", operator.ge),
+    "==": ("==", operator.eq),
+    "!=": ("!=", operator.ne),
+}
+
+
+@pytest.mark.parametrize("sign", OPERATORS)
+@pytest.mark.parametrize("severity", list(Severity))
+def test_severities_are_compared_by_their_rank_and_are_equal_as_texts_are(sign: str, severity: Severity) -> None:
+    mirrored, compare = OPERATORS[sign]
+    labels = {"severity": severity.text}
+    alert = replace(FIRST, severity=severity, labels=labels)
+    for other in Severity:
+        expected = str(compare(severity, other)).lower()
+        for mine in ("alert.severity", "severity", "alert.labels.severity", "group_labels.severity"):
+            for source in (f"{mine} {sign} '{other.text}'", f"'{other.text}' {mirrored} {mine}"):
+                assert show("{{ " + source + " }}", alerts=(alert,), group_labels=labels) == expected, source
+
+
+def test_a_label_that_is_no_severity_is_compared_as_any_text() -> None:
+    alert = replace(FIRST, labels={"severity": "high", "level": "info"})
+    source = "{{ alert.labels.severity >= 'error' }} {{ alert.labels.level >= 'error' }} {{ 'a' < 'b' }}"
+    assert show(source, alerts=(alert,)) == "true true true"

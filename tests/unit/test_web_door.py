@@ -3,19 +3,44 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
+from bellwire.errors import BellwireError
 from bellwire.web.door import SESSION_SECONDS, Door, Role, Session
 from fakes import FakeClock
 
 MIA = Session(role=Role.OPERATOR, id="0a1b2c3d", name="mia")
 
 
-def a_door(clock: FakeClock, token: str | None = "sesame", read_token: str | None = "look") -> Door:  # noqa: S107 - they guard nothing
-    return Door(SecretStr(token) if token else None, SecretStr(read_token) if read_token else None, clock.wall)
+def a_door(
+    clock: FakeClock,
+    token: str | None = "sesame",  # noqa: S107 - it guards nothing
+    read_token: str | None = "look",  # noqa: S107 - as above
+    listen: str = "127.0.0.1:9095",
+) -> Door:
+    first, second = (None if each is None else SecretStr(each) for each in (token, read_token))
+    return Door(first, second, clock.wall, listen=listen)
 
 
 def test_without_any_token_the_door_is_open() -> None:
     assert a_door(FakeClock(), None, None).open
     assert not a_door(FakeClock(), None, "look").open
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9095", ":9095", "[::]:9095", "10.1.4.20:0", "bellwire.example.com:80"])
+def test_no_door_is_open_to_other_machines(listen: str) -> None:
+    with pytest.raises(BellwireError, match="there is no token"):
+        a_door(FakeClock(), None, None, listen)
+    assert not a_door(FakeClock(), "sesame", None, listen).open
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9095", "localhost:0", "[::1]:9095"])
+def test_a_door_may_be_open_to_this_machine(listen: str) -> None:
+    assert a_door(FakeClock(), None, None, listen).open
+
+
+@pytest.mark.parametrize(("token", "read_token"), [("", None), ("", "look"), ("sesame", ""), (None, "")])
+def test_a_token_that_is_empty_is_refused_even_on_loopback(token: str | None, read_token: str | None) -> None:
+    with pytest.raises(BellwireError, match="a token of the web is empty"):
+        a_door(FakeClock(), token, read_token)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from bellwire.channels.email_message import mail
 from bellwire.channels.slack_blocks import payload
+from bellwire.channels.webhook_body import webhook_body
 from bellwire.model import DeliveryKind, Message
 from bellwire.web.imitation import imitate, mail_html, mrkdwn
+from bellwire.web.messages import message_of
 from makers import an_alert
 
 
@@ -57,6 +59,22 @@ def test_a_mail_is_taken_apart() -> None:
     html = mail_html(body)
     assert html is not None
     assert "Weld &lt;seam&gt;" in html
+
+
+def test_programs_get_the_same_messages_without_markup() -> None:
+    message = a_message("Weld <seam>")
+    slack = message_of(a_preview("slack", orjson.dumps(payload(message))))
+    assert "Weld &lt;seam&gt;" in slack["text"]
+    assert "vision · visual_layer" in slack["text"]
+    assert (slack["title"], slack["body"]) == (payload(message)["text"], payload(message))
+    mailed = message_of(a_preview("email", mail(message, "bellwire@example.com", "oncall@example.com")))
+    assert "Weld <seam>" in mailed["title"]
+    assert "Weld <seam>" in mailed["text"]
+    assert "Weld &lt;seam&gt;" in mailed["html"]
+    hooked = message_of(a_preview("webhook", webhook_body(message, title="templated")))
+    assert (hooked["title"], hooked["text"], hooked["body"]["alerts"][0]["title"]) == ("templated", None, "Weld <seam>")
+    assert message_of(a_preview("slack", b'{"blocks": 1}'))["text"] == '{"blocks": 1}'
+    assert message_of(a_preview("webhook", b"\xff{"))["text"] == "\N{REPLACEMENT CHARACTER}{"
 
 
 def test_what_cannot_be_read_is_shown_as_it_is() -> None:

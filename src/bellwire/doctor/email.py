@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiosmtplib
 
 from bellwire.channels.email import connection, tls_of
-from bellwire.channels.smtp_verdicts import Stage, of_exception
+from bellwire.channels.smtp_verdicts import Stage, of_exception, secrets_of_mail
 from bellwire.doctor.diagnosis import Check, Diagnosis, failed, ok, warning
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ async def _look(settings: EmailConfig) -> list[Diagnosis]:
             client.close()
             await asyncio.sleep(0)  # the transport tells of its end in the loop's next turn
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        failure = of_exception(error, stage)
+        failure = of_exception(error, stage, secrets_of_mail(settings))
         return [failed(str(failure), _REMEDIES.get(failure.reason, _ELSE))]
     secured = {"starttls": " by STARTTLS", "implicit": " by TLS", "none": ""}[settings.tls]
     logged_in = f", logged in as {settings.auth_username}" if settings.auth_username else ""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from bellwire.channels.secrets import secrets_of
+from bellwire.channels.slack_verdicts import code_of
 from bellwire.doctor.diagnosis import Check, Diagnosis, failed, ok, warning
 from bellwire.doctor.reach import reach
 
@@ -162,5 +164,5 @@ class _Caller:
             data = await response.json(content_type=None)
             given = response.headers.get(_SCOPES, "")
         data = data if isinstance(data, dict) else {}
-        error = "" if data.get("ok") else str(data.get("error") or f"HTTP {response.status}")
+        error = "" if data.get("ok") else code_of(data, secrets_of(self._settings)) or f"HTTP {response.status}"
         return _Answer(data=data, scopes=frozenset(filter(None, re.split(r"[,\s]+", given))), error=error)

@@ -46,6 +46,11 @@ _MEMBERS = Prepared(
     .where(obligations.c.delivery_id.in_(KEYS), obligations.c.state == bindparam("state"))
     .order_by(obligations.c.alert_id)
 )
+_MEMBER_IDS = Prepared(
+    select(obligations.c.delivery_id, obligations.c.alert_id)
+    .where(obligations.c.delivery_id.in_(KEYS), obligations.c.state == bindparam("state"))
+    .order_by(obligations.c.alert_id)
+)
 
 
 def alerts_of(
@@ -55,6 +60,14 @@ def alerts_of(
     members: dict[str, list[Alert]] = {}
     for row in _MEMBERS.all(connection, {"state": state}, keys=delivery_ids):
         members.setdefault(row.delivery_id, []).append(alert_of_row(row))
+    return members
+
+
+def owed_by(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the ids of the alerts that each of these deliveries still owes, the oldest first."""
+    members: dict[str, list[str]] = {}
+    for row in _MEMBER_IDS.all(connection, {"state": ObligationState.OPEN}, keys=delivery_ids):
+        members.setdefault(row.delivery_id, []).append(row.alert_id)
     return members
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, not_, select
+from sqlalchemy import and_, exists, func, not_, or_, select
 
 from bellwire.ledger.joining import REPEATING
 from bellwire.ledger.tables import (
@@ -47,8 +47,8 @@ def balance_of(slices: Sequence[AuditSlice]) -> dict[str, Any]:
     """Add up the slices of a whole audit.
 
     Returns ``received`` (alerts ever recorded), ``states`` (alerts by state), ``suppressed`` (by reason), ``read_marks``
-    (by state), ``unaccounted`` (received, yet in no state that its record bears out: must be 0), ``faults`` (which, by what
-    is wrong with them, with the number of alerts and the ids of some).
+    (by state), ``unaccounted`` (alerts received, yet in no state that their record bears out: must be 0), ``faults`` (which,
+    by what is wrong with them, with the number of alerts and the ids of some; one may have several faults).
     """
     states, suppressed, marks, counts = (Counter[str]() for _ in range(4))
     examples: dict[str, list[str]] = {}
@@ -66,7 +66,7 @@ def balance_of(slices: Sequence[AuditSlice]) -> dict[str, Any]:
         "states": {state.value: states[state.value] for state in AlertState},
         "suppressed": dict(suppressed),
         "read_marks": {state.value: marks[state.value] for state in MarkState},
-        "unaccounted": missing + counts.total(),
+        "unaccounted": missing + sum(each.faulty for each in slices),
         "faults": [{"fault": name, "alerts": counts[name], "examples": examples[name]} for name in counts],
     }
 
@@ -94,6 +94,7 @@ def audit_slice(connection: Connection, after: str, size: int = SLICE) -> AuditS
             for name, number in found.items()
             if number
         },
+        faulty=_faulty(connection, within, [name for name, number in found.items() if number]),
     )
 
 
@@ -184,6 +185,11 @@ _FAULTS: dict[str, ColumnElement[bool]] = {
         not_(_IS[AlertState.SUPPRESSED]),
     ),
 }
+
+
+def _faulty(connection: Connection, within: ColumnElement[bool], faults: Sequence[str]) -> int:
+    """Return how many alerts have one of these faults or more."""
+    return _matching(connection, and_(within, or_(*(_FAULTS[name] for name in faults)))) if faults else 0
 
 
 def _matching(connection: Connection, condition: ColumnElement[bool]) -> int:

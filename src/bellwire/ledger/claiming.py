@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Integer, and_, bindparam, case, func, literal, or_, select
 
-from bellwire.ledger.alerts import alerts_of
+from bellwire.ledger.alerts import alerts_of, owed_by
 from bellwire.ledger.breaking import CHANNEL
 from bellwire.ledger.bucket import Bucket
 from bellwire.ledger.grouping import advance_group, left_with_groups
@@ -286,6 +286,7 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], chan
     remote, probe = channel.remote, channel.broken_since is not None
     started = [row.id for row in rows if row.attempts]
     bodies = {row.delivery_id: row.body for row in _BODIES.all(tx.connection, keys=started)}
+    frozen = owed_by(tx.connection, list(bodies)) if bodies else {}
     members = alerts_of(tx.connection, [row.id for row in rows if row.id not in bodies])
     members |= sent_before(tx, [row for row in rows if row.id not in bodies and row.id not in members])
     parts = _parts(tx, [row.id for row in rows if row.group_key])
@@ -313,6 +314,7 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], chan
             remote=remote,
             group=left.get(row.id, "") if row.group_key else None,
             probe=probe,
+            members=tuple(frozen.get(row.id, ())),
         )
         for row in rows
     )

@@ -21,7 +21,7 @@ from bellwire.ledger.tables import DEAD_ALERTS, SUPPRESSED_ALERTS, UNSETTLED, ac
 from bellwire.ledger.transaction import in_chunks
 from bellwire.model import AlertState, Severity
 from bellwire.routing.matchers import Op, all_match
-from bellwire.routing.readers import PAYLOAD
+from bellwire.routing.readers import FIELDS, PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -165,13 +165,9 @@ def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
             continue
         if one.name in _COLUMN:
             yield _COLUMN[one.name](one.value)
-        elif one.name not in _READ_ELSEWHERE and not one.name.startswith(PAYLOAD):
+        elif one.name not in FIELDS and not one.name.startswith(PAYLOAD):
             label = orjson.dumps({one.name: one.value})[1:-1].decode()
             yield type_coerce(alerts.c.labels, Text).contains(label, autoescape=True)
-
-
-_READ_ELSEWHERE = frozenset({"title", "message", "upstream_id"})
-"""Names that are no label where an alert has none of them."""
 
 
 def _matches(matchers: Sequence[Matcher], row: AnyRow, *, deep: bool) -> bool:

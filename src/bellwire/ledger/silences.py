@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from bellwire.ledger import silencing
 from bellwire.ledger.alerts import HEAD_COLUMNS, WITH_ACCOUNT
@@ -38,12 +38,16 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 
-MOST = 1000
-"""How many silences are listed at most."""
+MOST_ENDED = 1000
+"""How many silences that have ended are listed at once."""
+
+_MOST_STANDING = 10_000
+"""How many that hold, or will, are listed: each of them costs every alert a look, so there are never so many."""
 
 _TRIED = 500
 """How many alerts in flight, and how many of the newest, a silence is tried on."""
 
+_BY_END = select(silences).order_by(silences.c.ends_at.desc(), silences.c.id.desc())  # which an index serves
 _CONTENTS = WITH_ACCOUNT.outerjoin(alert_contents, alert_contents.c.alert_id == alerts.c.id)
 
 
@@ -63,20 +67,35 @@ class Silences:
         """End it now, for ``who``, who came in ``how``."""
         return await self._writer.run(silencing.expire_silences, (silence_id, who, how))
 
-    async def every(self) -> list[Answer]:
-        """Return the newest silences."""
+    async def every(self, ended: int = MOST_ENDED, before: str | None = None) -> list[Answer]:
+        """Return those that stand, and after them those that have ended: see `list_silences`."""
         now = self._clock.wall()
-        return await self._ask(lambda connection: list_silences(connection, now))
+        return await self._ask(lambda connection: list_silences(connection, now, ended, before))
 
     async def preview(self, matchers: Sequence[Matcher]) -> list[Answer]:
         """Return which alerts in flight, and which of the newest, a silence with these matchers would meet."""
         return await self._ask(lambda connection: preview(connection, matchers))
 
 
-def list_silences(connection: Connection, now: datetime) -> list[Answer]:
-    """Return the newest silences: those that hold, those that will, those that did. ``now`` is by the wall's clock."""
-    query = select(silences).order_by(silences.c.id.desc()).limit(MOST)
-    return [silence_answer(row, now) for row in connection.execute(query)]
+def list_silences(
+    connection: Connection, now: datetime, ended: int = MOST_ENDED, before: str | None = None
+) -> list[Answer]:
+    """Return the silences that hold or will, the newest first, and then ``ended`` of those that did, the last ended first.
+
+    ``before`` is the id of one that has ended: only those that ended before it are returned. ``now`` is by the wall's
+    clock.
+    """
+    passed, standing = _BY_END.where(silences.c.ends_at <= now).limit(ended), []
+    if before is None:
+        query = _BY_END.where(silences.c.ends_at > now).limit(_MOST_STANDING)
+        standing = sorted(connection.execute(query), key=lambda row: row.id, reverse=True)
+    else:
+        until = connection.execute(select(silences.c.ends_at).where(silences.c.id == before)).scalar_one_or_none()
+        if until is None:  # retention has forgotten it, and with it all that ended before
+            return []
+        earlier = or_(silences.c.ends_at < until, silences.c.id < before)
+        passed = passed.where(silences.c.ends_at <= until, earlier)
+    return [silence_answer(row, now) for row in (*standing, *connection.execute(passed))]
 
 
 def silence_answer(row: AnyRow, now: datetime) -> Answer:
