@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from bellwire.config.schema import WebConfig
 from bellwire.metrics import Metrics
-from bellwire.web import schemas, schemas_insight
+from bellwire.web import schemas, schemas_insight, schemas_silences
 from bellwire.web.app import create_web
 from fake_view import FakeView, a_busy_view, an_alert
 from web_rig import serving
@@ -109,7 +109,7 @@ async def test_the_audit_adds_up() -> None:
         ("/api/v1/status", schemas.Status),
         ("/api/v1/alerts", list[schemas.Alert]),
         ("/api/v1/deliveries", list[schemas.Delivery]),
-        ("/api/v1/silences", list[schemas.Silence]),
+        ("/api/v1/silences", list[schemas_silences.Silence]),
         ("/api/v1/routes", schemas_insight.Routes),
         ("/api/v1/routes/try?label=severity%3Derror", schemas_insight.Trial),
         ("/api/v1/config", schemas_insight.Configuration),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 
 from bellwire.model import AlertState
-from bellwire.web import forms, schemas
+from bellwire.web import forms, schemas, schemas_silences
 from bellwire.web.answers import Json, next_page, problem
 from bellwire.web.view import AlertQuery
 
@@ -41,7 +41,7 @@ _LINK = {
 LINKED: dict[int | str, dict[str, Any]] = {200: {"headers": _LINK}}
 """The answer of whatever is listed page by page."""
 _RESPONSES = LINKED | {
-    400: {"model": schemas.BadMatcher, "description": "It cannot be understood."},
+    400: {"model": schemas_silences.BadMatcher, "description": "It cannot be understood."},
 }
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 
 from bellwire.config.moment import parse_reach
 from bellwire.records import LetterOrder
-from bellwire.web import schemas
+from bellwire.web import schemas, schemas_deliveries
 from bellwire.web.answers import Json, problem
 from bellwire.web.foreign import from_here
 from bellwire.web.visitors import Asker, who_asks
@@ -36,14 +36,14 @@ def deliveries_router(view: View) -> APIRouter:
         prefix="/deliveries", tags=["deliveries"], responses=_RESPONSES, dependencies=[Depends(from_here)]
     )
 
-    @router.post("/replay", response_model=schemas.Letters)
-    async def replay(asked: schemas.Replay, request: Request) -> Json:
+    @router.post("/replay", response_model=schemas_deliveries.Letters)
+    async def replay(asked: schemas_deliveries.Replay, request: Request) -> Json:
         """Send deliveries again: those that are named, or a part of all dead ones; `dry_run` only counts them."""
         order = _order(asked, who_asks(request, asked.by))
         return order if isinstance(order, Json) else _answer(await view.replay(order), order)
 
-    @router.post("/abandon", response_model=schemas.Letters)
-    async def abandon(asked: schemas.Abandonment, request: Request) -> Json:
+    @router.post("/abandon", response_model=schemas_deliveries.Letters)
+    async def abandon(asked: schemas_deliveries.Abandonment, request: Request) -> Json:
         """Give up dead deliveries: nothing of them is owed any more, and their alerts may be marked as read."""
         asker = who_asks(request, asked.by)
         order = LetterOrder(deliveries=tuple(asked.deliveries), who=asker.who, how=asker.how, dry=asked.dry_run)
@@ -52,7 +52,7 @@ def deliveries_router(view: View) -> APIRouter:
     return router
 
 
-def _order(asked: schemas.Replay, asker: Asker) -> LetterOrder | Json:
+def _order(asked: schemas_deliveries.Replay, asker: Asker) -> LetterOrder | Json:
     if asked.dead == bool(asked.deliveries):
         return problem(400, "name deliveries, or ask for all that are dead")
     if asked.deliveries and (asked.receiver is not None or asked.since is not None):

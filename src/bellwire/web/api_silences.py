@@ -15,7 +15,7 @@ from bellwire.config.schema import Duration, MatcherConfig
 from bellwire.errors import MatcherError
 from bellwire.records import Expiry, NewSilence
 from bellwire.routing.matchers import check_silence
-from bellwire.web import schemas
+from bellwire.web import schemas, schemas_silences
 from bellwire.web.answers import Json, next_page, problem
 from bellwire.web.api_alerts import LINKED, MAX_LISTED
 from bellwire.web.foreign import from_here
@@ -42,7 +42,9 @@ Before = Annotated[
     Query(max_length=26, description="The id of one that has ended: only those that ended before it are listed."),
 ]
 
-_BAD: dict[int | str, dict[str, Any]] = {400: {"model": schemas.BadMatcher, "description": "It cannot be understood."}}
+_BAD: dict[int | str, dict[str, Any]] = {
+    400: {"model": schemas_silences.BadMatcher, "description": "It cannot be understood."}
+}
 _FORBIDDEN: dict[int | str, dict[str, Any]] = {
     403: {"model": schemas.Problem, "description": "Another site's page asked, or this token may only look."}
 }
@@ -74,14 +76,14 @@ def silences_router(silences: SilenceView) -> APIRouter:
     router = APIRouter(prefix="/silences", tags=["silences"])
     wall = SystemClock().wall
 
-    @router.get("", response_model=list[schemas.Silence], responses=LINKED)
+    @router.get("", response_model=list[schemas_silences.Silence], responses=LINKED)
     async def every(request: Request, limit: Limit = MAX_LISTED, before: Before = None) -> Json:
         """List the silences that hold or will, the newest first, and then those that did, the last ended first."""
         found = await silences.every(limit, before)
         more = limit and sum(each["state"] == "expired" for each in found) == limit
         return Json(found, headers=next_page(request, found[-1]["id"] if more else None))
 
-    @router.get("/preview", response_model=list[schemas.Silenced], responses=_BAD)
+    @router.get("/preview", response_model=list[schemas_silences.Silenced], responses=_BAD)
     async def preview(texts: Texts) -> Json:
         """Tell which alerts in flight, and which of the newest others, a silence with these matchers would meet."""
         matchers = _parsed(texts)
@@ -90,7 +92,7 @@ def silences_router(silences: SilenceView) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        response_model=schemas.NewId,
+        response_model=schemas_silences.NewId,
         responses=_BAD | _FORBIDDEN,
         dependencies=[Depends(from_here)],
     )
@@ -101,7 +103,7 @@ def silences_router(silences: SilenceView) -> APIRouter:
 
     @router.delete(
         "/{silence_id}",
-        response_model=schemas.Expired,
+        response_model=schemas_silences.Expired,
         responses=_FORBIDDEN | _UNKNOWN,
         dependencies=[Depends(from_here)],
     )
