@@ -34,7 +34,7 @@ SHARED = VOCABULARY | {
     "turns",
     "routing",
 }
-SHARED |= {"templating", "errands", "outcomes", "rendering", "tally"}
+SHARED |= {"templating", "errands", "outcomes", "outcome_report", "rendering"}
 ADAPTERS = {"apis", "sources", "channels", "ledger", "web"}
 ARROWS = {"intake", "dispatch", "acknowledge", "retention", "auditor", "crosscheck", "standby", "timekeeping"}
 BELOW_APP = SHARED | {"config"} | ADAPTERS | ARROWS

@@ -33,7 +33,18 @@ log = structlog.get_logger(__name__)
 class Acknowledge:
     """Makes the read marks of one account. It has no task while none are owed, as of most accounts nearly always."""
 
-    __slots__ = ("_account", "_again", "_alarm", "_chance", "_clock", "_inbox", "_ledger", "_metrics", "_task")
+    __slots__ = (
+        "_account",
+        "_again",
+        "_alarm",
+        "_chance",
+        "_clock",
+        "_inbox",
+        "_ledger",
+        "_metrics",
+        "_stopped",
+        "_task",
+    )
 
     def __init__(
         self,
@@ -53,9 +64,12 @@ class Acknowledge:
         self._task: asyncio.Task[None] | None = None
         self._alarm: Alarm | None = None
         self._again = False  # it was woken while it worked
+        self._stopped = False
 
     def wake(self) -> None:
         """Make what marks are due, now and as long as more fall due. Marks that are cut off are made again: they may be."""
+        if self._stopped:
+            return  # an alarm was just ringing
         self._rest(None)
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name=f"marks {self._account.name}")
@@ -64,6 +78,7 @@ class Acknowledge:
 
     def stop(self) -> list[asyncio.Task[None]]:
         """Make no more; return what is still ending."""
+        self._stopped = True
         self._rest(None)
         if self._task is None:
             return []

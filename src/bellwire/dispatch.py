@@ -16,9 +16,9 @@ import structlog
 from bellwire.errands import Errands
 from bellwire.errors import DeliveryError, LedgerError, Verdict
 from bellwire.model import Envelope
+from bellwire.outcome_report import OutcomeReport, named
 from bellwire.outcomes import failure_outcome, no_answer, success_outcome
 from bellwire.rendering import Renderer
-from bellwire.tally import Tally, named
 
 if TYPE_CHECKING:
     import random
@@ -100,7 +100,7 @@ class Dispatch:
         self._errands = Errands(f"afterwards-{lane.policy.key}")
         self._writing: asyncio.Task[None] | None = None
         self._guard: asyncio.TimerHandle | None = None
-        self._tally = Tally(lane.policy.key, lane.label, metrics)
+        self._report = OutcomeReport(lane.policy.key, lane.label, metrics)
         self._turned_at = clock.now()
 
     @property
@@ -280,7 +280,7 @@ class Dispatch:
                     # Those that come after must not wait for ever for their turn.
                     log.exception("outcomes_unwritten", channel=str(self.key), outcomes=len(outcomes))
                 else:
-                    self._tally.note(ended, settled)
+                    self._report.note(ended, settled)
                     self._errands.start(outcome.delivery_id for outcome in outcomes)
                 finally:
                     self._faults -= sum(outcome.verdict is not None for outcome in outcomes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bellwire.values import dataclass
@@ -282,6 +283,13 @@ class AuditSlice:
 
 
 # --- silences ------------------------------------------------------------------------------------------------------
+
+
+LONGEST_SILENCE = timedelta(days=3650)
+"""Longer than this nobody means."""
+
+LONGEST_COMMENT = 2000
+"""Characters in which someone says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

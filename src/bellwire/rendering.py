@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bellwire.outcome_report import named
 from bellwire.outcomes import plain_form, why_plain
-from bellwire.tally import named
 
 if TYPE_CHECKING:
     from bellwire.metrics import Metrics

@@ -170,6 +170,28 @@ async def test_pieces_of_headers_and_of_the_proxys_login_are_blotted_out() -> No
     assert str(error) == f"HTTP 401: token {hidden} is revoked; sid {hidden} ended; {hidden} is {hidden}"
 
 
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 100\r\n", b"", b"Transfer-Encoding: chunked\r\n"], ids=["length", "none", "chunks"]
+)
+@pytest.mark.parametrize("proxied", [False, True])
+async def test_of_an_answer_that_breaks_off_within_a_secret_its_beginning_is_not_told(
+    framing: bytes, *, proxied: bool
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 No\r\nConnection: close\r\n" + framing + b"\r\n")
+        for piece in (b"no hook ", b"/hook/SECRETTO"):
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if b"chunked" in framing else piece)
+            await writer.drain()
+
+    async with a_server(serve) as port:
+        proxy = {"http_config": {"proxy_url": f"http://127.0.0.1:{port}"}} if proxied else {}
+        address = "receiver.invalid" if proxied else f"127.0.0.1:{port}"
+        async with a_channel("webhook", url=f"http://{address}/hook/SECRETTOKEN-0123456789", **proxy) as channel:
+            error = await failure_of(channel, envelope(channel))
+    assert str(error) in {"HTTP 500: no hook", "HTTP 500: no hook /hook", "HTTP 500"}
+
+
 async def test_half_an_answer_after_a_success_is_a_success() -> None:
     """The status has been given: whatever becomes of the rest, it was taken."""
 

@@ -21,9 +21,9 @@ from bellwire.errors import DeliveryError, Verdict
 from bellwire.ledger import auditing, reading
 from bellwire.metrics import Metrics
 from bellwire.model import DeliveryKind, DeliveryState, Envelope, Message, Receipt
+from bellwire.outcome_report import OutcomeReport
 from bellwire.outcomes import failure_outcome
 from bellwire.records import Claim, Outcome, Settled
-from bellwire.tally import Tally
 from fakes import FakeClock
 from makers import OPS, PAGER, a_policy, an_alert, an_arrival, ids
 
@@ -392,7 +392,7 @@ async def test_of_lines_that_nobody_writes_nothing_is_made(metrics: Metrics) -> 
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
-        Tally(PAGER, "webhook", metrics).note([(claim, each) for each in outcomes], [Settled()] * len(outcomes))
+        OutcomeReport(PAGER, "webhook", metrics).note([(claim, each) for each in outcomes], [Settled()] * len(outcomes))
     finally:
         structlog.configure(**before)
     labels = {"receiver": "pager", "channel": "webhook"}

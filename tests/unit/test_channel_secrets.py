@@ -107,7 +107,22 @@ def test_of_a_text_that_was_cut_off_within_a_secret_not_even_its_beginning_is_to
     secret = "SECRET" + "x" * 3000
     text = f"you said {secret}, {secret}"[:4096]
     said = hide(text, secrets_of(a_webhook(headers={"X-Key": secret})), cut=True)
-    assert said in f"you said {HIDDEN}, "
+    assert said == f"you said {HIDDEN}, "
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("no such hook: SECRETTOK", "no such hook: "),
+        ("no such hook: SECRETTOKEN-0123456789", f"no such hook: {HIDDEN}"),
+        ("no such hook: SECRETTOK\N{REPLACEMENT CHARACTER}", "no such hook: "),
+        ("no such hook", "no such hook"),
+        ("", ""),
+    ],
+)
+def test_what_a_cut_text_tells_besides_stays(text: str, told: str) -> None:
+    secrets = secrets_of(a_webhook(headers={"X-Key": "SECRETTOKEN-0123456789"}))
+    assert hide(text, secrets, cut=True) == told
 
 
 def test_what_is_no_address_at_all_is_one_secret() -> None:

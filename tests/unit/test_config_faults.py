@@ -115,6 +115,8 @@ SINGLE = [
     (MINIMAL + "web: {listen: '', listen: x}\n", "6:19: web.listen", "is given twice, first in line 6"),
     (MINIMAL + "route: {receiver: ops}\n", "6:1: route", "is given twice, first in line 1"),
     (MINIMAL + "web: {[a]: b}\n", '6:7: web["?"]', "a key must be text"),
+    (MINIMAL + 'web: {"\\ud800": b}\n', '6:7: web["?"]', "holds half of a character"),
+    (MINIMAL + 'web: {token: "a-token-\\udcff"}\n', "6:14: web.token", "holds half of a character"),
     (MINIMAL + "continue_: true\n", "6:1: continue_", "unknown key"),
     (MINIMAL + "global_: {}\n", "6:1: global_", "unknown key, did you mean global?"),
     ('"a\\nb": 1\n' + MINIMAL, '1:1: ["a\\nb"]', "unknown key"),
@@ -321,6 +323,12 @@ def test_a_mistake_is_told_once_with_its_place_and_remedy(tmp_path: Path, text: 
     found = faults_of(tmp_path, text)
     assert [place_and_path(fault) for fault in found] == [place]
     assert message in found[0].message
+
+
+def test_a_variable_of_bytes_that_are_no_text_is_a_fault_of_the_value(tmp_path: Path) -> None:
+    [fault] = faults_of(tmp_path, MINIMAL + "web: {token: '${T}'}\n", {"T": "a-token-\udcff"})
+    assert place_and_path(fault) == "6:14: web.token"
+    assert "holds half of a character" in fault.message
 
 
 def test_a_fault_reads_as_file_line_column_path_and_what_to_do(tmp_path: Path) -> None:

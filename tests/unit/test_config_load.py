@@ -243,6 +243,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         ("BELLWIRE__WEB__TOKEN", "", "web.token: is empty: give the variable a value, or unset it"),
         ("BELLWIRE__STORAGE__URL", " ", "storage.url: is empty: give the variable a value, or unset it"),
         ("BELLWIRE__HEARTBEAT", '{"url": ""}', "heartbeat.url: is empty"),
+        ("BELLWIRE__WEB__TOKEN", "p\udce4ssword-of-many", "holds bytes that are no UTF-8"),
     ],
 )
 def test_a_bad_override_is_a_fault_that_names_the_variable(tmp_path: Path, name: str, value: str, message: str) -> None:

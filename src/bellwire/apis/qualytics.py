@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _ROOT = "/user-notifications"
 _SIZE = 100
-_TRIGGER_TYPES = ("Anomaly", "PartitionScan", "Operation", "Manual")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -132,10 +131,6 @@ class Qualytics(Dialect):
 def _values(given: Json) -> list[str]:
     """Return a filter's values: one, or several in a list."""
     return [] if given is None else [str(each) for each in given] if isinstance(given, list) else [str(given)]
-
-
-def _is_size(given: Json) -> bool:
-    return not isinstance(given, bool) and _NUMBER.fullmatch(str(given)) is not None and int(given) > 0
 
 
 def _leads_to_anomalies(inner: Mapping[str, Json]) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ANSWER_BYTES = 4096
 _IN_ONE_PIECE = 1024 * 1024
 _SHOWN = 200  # characters of an answer that go into an error
+_FRAMING = ("Content-Length", "Transfer-Encoding")  # one of them says where an answer ends
 
 
 class Said(NamedTuple):
@@ -33,6 +34,7 @@ class Said(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+    whole: bool
 
 
 def time_limits(seconds: float) -> aiohttp.ClientTimeout:
@@ -89,13 +91,14 @@ class Poster:
         else:
             if verdict_of(said.status) is None:
                 return said.status
-            failure = of_status(said.status, said.headers, sent_at, self._without_secrets(said.body))
+            failure = of_status(said.status, said.headers, sent_at, self._without_secrets(said))
         # raised here, outside of the handler: the library's exception holds the address, and would come along as context
         assert failure is not None
         raise failure
 
-    def _without_secrets(self, body: bytes) -> str:
-        text = hide(body.decode("utf-8", "replace"), self._secrets, cut=len(body) >= _ANSWER_BYTES)
+    def _without_secrets(self, said: Answer | Said) -> str:
+        framed = any(name in said.headers for name in _FRAMING)  # else nobody knows whether that was all
+        text = hide(said.body.decode("utf-8", "replace"), self._secrets, cut=not (said.whole and framed))
         return one_line(text, _SHOWN)
 
     async def _over_wire(self, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -120,7 +123,8 @@ class Poster:
             allow_redirects=False,
             timeout=time_limits(self._seconds),
         ) as response:
-            return Said(response.status, response.headers, await _read(response))
+            body, whole = await _read(response)
+            return Said(response.status, response.headers, body, whole)
 
 
 def _in_pieces(body: bytes) -> bytes | io.BytesIO:
@@ -128,8 +132,12 @@ def _in_pieces(body: bytes) -> bytes | io.BytesIO:
     return body if len(body) <= _IN_ONE_PIECE else io.BytesIO(body)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+    """Return as much of the body as is of use, and whether that is all of it."""
+    body = b""
     # the status has been given and stands, whatever becomes of the rest
     with contextlib.suppress(*NO_ANSWER):
-        return await response.content.read(_ANSWER_BYTES)
-    return b""
+        while len(body) < _ANSWER_BYTES and (more := await response.content.read(_ANSWER_BYTES - len(body))):
+            body += more
+        return body, len(body) < _ANSWER_BYTES
+    return body, False

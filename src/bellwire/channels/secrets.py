@@ -15,7 +15,7 @@ from bellwire.config.schema import Section
 from bellwire.config.values import WHSEC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 HIDDEN = "**********"
 
@@ -38,14 +38,20 @@ def secrets_of(settings: Section) -> list[str]:
 
 
 def hide(text: str, secrets: Iterable[str], *, cut: bool = False) -> str:
-    """Return the text with every secret in it blotted out, the longest first.
-
-    Of a text that was ``cut`` as much is left out at the end as may be the beginning of a secret.
-    """
+    """Return the text with every secret in it blotted out, the longest first; of one that was ``cut``, what began there."""
     longest_first = sorted(filter(None, secrets), key=len, reverse=True)
     for secret in longest_first:
         text = text.replace(secret, HIDDEN)
-    return text[: -len(longest_first[0])] if cut and longest_first else text
+    return _without_beginning(text.rstrip("\N{REPLACEMENT CHARACTER}"), longest_first) if cut else text
+
+
+def _without_beginning(text: str, longest_first: Sequence[str]) -> str:
+    """Return the text without its longest end that a secret begins with."""
+    most = min(len(text), len(longest_first[0]) - 1) if longest_first else 0
+    for size in range(most, 0, -1):
+        if any(secret.startswith(text[-size:]) for secret in longest_first):
+            return text[:-size]
+    return text
 
 
 def _within(name: str, value: object) -> Iterator[str]:

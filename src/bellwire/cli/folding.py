@@ -1,6 +1,7 @@
 """A fault that repeats is one line, then a count: what keeps one broken receiver from filling a disk with its story.
 
-Two warnings are the same if they say the same but for which alert, which delivery, or how many. The first is written at
+Two warnings are the same if they say the same but for which alert, which delivery, or how many; where a reason is given, its
+details do not count either. The first is written at
 once; those that follow within the window are counted; where it ends, one line says how many there were (``repeated``).
 """
 

@@ -145,6 +145,10 @@ async def _reload(app: App, manager: ServiceManager, asked: asyncio.Event) -> No
         except BellwireError as error:
             log.error("reload_failed", faults=str(error).splitlines())
             manager.ready(f"{_status(app)}; the last reload failed")
+        except Exception:
+            # Whatever it is, the next one must be heard.
+            log.exception("reload_failed")
+            manager.ready(f"{_status(app)}; the last reload failed")
         else:
             manager.ready(_status(app))
 

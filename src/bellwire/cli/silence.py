@@ -14,6 +14,7 @@ from bellwire.cli.person import login
 from bellwire.cli.printing import ask_options, fail, moment, plain, print_json, print_table, say
 from bellwire.config.duration import parse_duration
 from bellwire.config.moment import parse_moment
+from bellwire.records import LONGEST_COMMENT, LONGEST_SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 _HEADER = ("ID", "STATE", "STARTS (UTC)", "ENDS (UTC)", "AUTHOR", "MATCHERS", "COMMENT")
-_MOST = timedelta(days=3650)
-_LONGEST = {"--author": 200, "--comment": 2000}  # characters, as the API has it
+_LONGEST = {"--author": 200, "--comment": LONGEST_COMMENT}  # characters, as the API has it
 
 _MOST_ENDED = 1000  # that one call lists
 
@@ -169,8 +169,8 @@ def _length(duration: str) -> timedelta:
     except ValueError as error:
         msg = f"--duration: {error}"
         raise click.UsageError(msg) from None
-    if not timedelta(0) < length <= _MOST:
-        msg = f"--duration: it must be more than nothing, and {_MOST.days} days at most"
+    if not timedelta(0) < length <= LONGEST_SILENCE:
+        msg = f"--duration: it must be more than nothing, and {LONGEST_SILENCE.days} days at most"
         raise click.UsageError(msg)
     return length
 

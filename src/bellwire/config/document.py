@@ -18,6 +18,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from bellwire.config.interpolate import interpolate
 from bellwire.config.places import Document, Loc, Place
 from bellwire.config.scalar import resolve
+from bellwire.config.values import is_whole
 from bellwire.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _DEPTH = f"nests more than {MAX_DEPTH} levels deep, or contains itself through a
 _SIZE = f"has more than {MAX_VALUES} values, or grows too large by its aliases and variables: make it smaller"
 _ALIAS = "begins with * and so is an alias, but no anchor (&) of that name stands before it: put text in quotes"
 _BAD_TAG = "begins with ! and so is a tag, and no tag of that name is allowed here: put text in quotes"
+_HALF = "holds half of a character, as bytes that are no UTF-8 become: write all of it in UTF-8"
 _KEY = "a key must be text: put a value in braces or brackets in quotes"
 
 _IN_OUR_WORDS = {
@@ -180,6 +182,9 @@ class _Builder:
             if not isinstance(key, ScalarNode):
                 self._document.values[(*loc, "?")] = self._place(key)
                 self._document.report((*loc, "?"), _KEY)
+            elif not is_whole(key.value):
+                self._document.values[(*loc, "?")] = self._place(key)
+                self._document.report((*loc, "?"), _HALF)
             elif not _is_merge(key):
                 pairs.append((key, value))
         return pairs
@@ -216,6 +221,11 @@ class _Builder:
         if done.unset:
             self._document.unset[loc] = self._document.faults[-len(done.unset) :]
         self._characters -= len(done.text)
+        if not is_whole(done.text):
+            self._document.values[loc] = self._place(node, exact=False)
+            self._document.report(loc, _HALF)
+            self._document.broken.add(loc)
+            return ""
         self._document.texts[loc] = done.text
         if done.whole or done.text != node.value:
             self._document.interpolated.add(loc)

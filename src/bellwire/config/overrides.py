@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 from bellwire.config.places import Place
 from bellwire.config.schema import Config
 from bellwire.config.shape import FILE, Kind, Shape, names, secret_of, shapes
+from bellwire.config.values import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,9 @@ def override(document: Document, environ: Mapping[str, str]) -> None:
 def _apply(document: Document, name: str, text: str) -> None:
     loc = tuple(name.removeprefix(PREFIX).lower().split(_DELIMITER))
     place = Place(file=f"${name}", line=1, column=1)
-    problem = _unreachable(loc)
+    problem = _unreachable(loc) or (
+        None if is_whole(text) else "holds bytes that are no UTF-8: write all of it in UTF-8"
+    )
     value: Any = None
     if not problem:
         try:

@@ -17,6 +17,15 @@ _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/@\[\]]*):(?P<port>[
 _MAX_PORT = 65_535
 
 
+def is_whole(text: str) -> bool:
+    """Return whether a text can be written down: one with half of a character (a lone surrogate) cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def http_url(text: str, *, bare: bool = False) -> str | None:
     """Check the address of an HTTP server; ``bare``: without user, query and fragment, for paths are added to it."""
     try:

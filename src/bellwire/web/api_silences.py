@@ -13,7 +13,7 @@ from bellwire.config.moment import reckonable
 from bellwire.config.rule_matchers import compile_matchers
 from bellwire.config.schema import Duration, MatcherConfig
 from bellwire.errors import MatcherError
-from bellwire.records import Expiry, NewSilence
+from bellwire.records import LONGEST_COMMENT, LONGEST_SILENCE, Expiry, NewSilence
 from bellwire.routing.matchers import check_silence
 from bellwire.web import schemas, schemas_silences
 from bellwire.web.answers import Json, next_page, problem
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from bellwire.routing.matchers import Matcher
     from bellwire.web.view import SilenceView
-
-MAX_LENGTH = timedelta(days=3650)
-"""Longer than this nobody means."""
 
 Texts = Annotated[list[str], Query(alias="matcher", min_length=1, max_length=100, description="May be given again.")]
 Moment = Annotated[AwareDatetime, AfterValidator(reckonable)]
@@ -68,7 +65,7 @@ class SilenceRequest(BaseModel):
     ends_at: Moment | None = Field(default=None, description="Either this or `duration`.")
     duration: Duration | None = Field(default=None, description="Such as `1h30m`.")
     author: str = Field(min_length=1, max_length=LONGEST_NAME, description="Who wants it: a name that is not checked.")
-    comment: str = Field(min_length=1, max_length=2000)
+    comment: str = Field(min_length=1, max_length=LONGEST_COMMENT)
 
 
 def silences_router(silences: SilenceView) -> APIRouter:
@@ -126,8 +123,8 @@ def _silence(wanted: SilenceRequest, now: datetime, asker: Asker) -> NewSilence 
         return problem(400, "give either ends_at or duration")
     starts_at = wanted.starts_at or now
     length = wanted.ends_at - starts_at if wanted.ends_at else wanted.duration
-    if length is None or not timedelta(0) < length <= MAX_LENGTH or starts_at + length <= now:
-        return problem(400, f"it must end after its start and after now, and last {MAX_LENGTH.days} days at most")
+    if length is None or not timedelta(0) < length <= LONGEST_SILENCE or starts_at + length <= now:
+        return problem(400, f"it must end after its start and after now, and last {LONGEST_SILENCE.days} days at most")
     return NewSilence(
         matchers=tuple(str(matcher) for matcher in matchers),
         starts_at=starts_at,

@@ -116,9 +116,9 @@ def _misread(request: Request, error: Exception) -> Response:
 
 def _ready(app: FastAPI) -> None:
     """Have FastAPI work out its routes now, aside: else it does so at the first request, while everything else waits."""
-    nowhere = {"type": "http", "method": "GET", "path": "/-/nowhere", "root_path": "", "headers": []}
+    scope = {"type": "http", "method": "GET", "path": "/-/nowhere", "root_path": "", "headers": []}
     for route in app.router.routes:
-        route.matches(nowhere)
+        route.matches(scope)
 
 
 def _by_https(config: WebConfig) -> bool:

@@ -14,6 +14,7 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
+from bellwire.config.values import is_whole
 from bellwire.web.answers import misread
 
 if TYPE_CHECKING:
@@ -113,20 +114,12 @@ def _entries(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any
 def _fault(value: Any) -> str | None:
     """Return what is wrong with this value, leaving aside what is in it."""
     if isinstance(value, str):
-        return None if _whole(value) else _HALF
+        return None if is_whole(value) else _HALF
     if isinstance(value, dict):
-        return None if all(map(_whole, value)) else _HALF_KEY
+        return None if all(map(is_whole, value)) else _HALF_KEY
     if isinstance(value, int | float):
         try:
             return None if math.isfinite(value) else _NO_NUMBER
         except OverflowError:
             return _NO_NUMBER
     return None
-
-
-def _whole(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -12,11 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from bellwire.config.duration import parse_duration
 from bellwire.config.moment import parse_moment
 from bellwire.errors import MatcherError
-from bellwire.records import Expiry, NewSilence
+from bellwire.records import LONGEST_COMMENT, LONGEST_SILENCE, Expiry, NewSilence
 from bellwire.routing.matchers import check_silence
 from bellwire.web import forms
 from bellwire.web.api_alerts import MAX_LISTED
-from bellwire.web.api_silences import MAX_LENGTH
 from bellwire.web.foreign import from_here
 from bellwire.web.pages.desk import link, may_act
 from bellwire.web.visitors import Asker, session_of, who_asks
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from bellwire.web.view import Answer, View
 
 _FIELDS = ("matchers", "duration", "start", "author", "comment")
-_LONGEST_COMMENT = 2000  # characters
 _SHOWN = 50  # alerts that a preview names
 _ENDED = 20  # silences that have ended, in the list
 
@@ -143,9 +141,12 @@ def _silence(asked: Mapping[str, Sequence[str]], now: datetime, asker: Asker) ->
     if ends_at <= now:
         message = "it would have ended already"
         raise forms.Misunderstood(message)
-    comment = forms.one(asked, "comment")[:_LONGEST_COMMENT]
+    comment = forms.one(asked, "comment")
     if not comment:
         message = "say why, in a few words: whoever finds it in force will want to know"
+        raise forms.Misunderstood(message)
+    if len(comment) > LONGEST_COMMENT:
+        message = f"say it shorter: a comment has {LONGEST_COMMENT:,} characters at most"
         raise forms.Misunderstood(message)
     return NewSilence(
         matchers=tuple(str(one) for one in matchers),
@@ -186,7 +187,7 @@ def _length(text: str) -> timedelta:
     except ValueError as error:
         message = f"duration: {error}"
         raise forms.Misunderstood(message) from None
-    if not timedelta(0) < length <= MAX_LENGTH:
-        message = f"duration: a silence lasts {MAX_LENGTH.days} days at most"
+    if not timedelta(0) < length <= LONGEST_SILENCE:
+        message = f"duration: a silence lasts {LONGEST_SILENCE.days} days at most"
         raise forms.Misunderstood(message)
     return length

@@ -19,7 +19,7 @@ _NAMED = 10  # alerts of a message that a line of the log names
 log = structlog.get_logger(__name__)
 
 
-class Tally:
+class OutcomeReport:
     """Counts and tells the outcomes of one channel. ``label`` is the channel as metrics name it."""
 
     def __init__(self, key: ChannelKey, label: str, metrics: Metrics) -> None:
