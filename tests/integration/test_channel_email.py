@@ -95,12 +95,22 @@ def test_each_recipient_is_a_channel_of_its_own() -> None:
     ]
 
 
+async def test_a_title_that_looks_like_an_encoded_word_is_shown_as_it_is(inbox: SmtpInbox) -> None:
+    async with email(inbox.smarthost) as channel:
+        await channel.send(envelope(channel, a_message(an_alert(title="=?utf-8?q?fake?= encoded"))))
+    assert "= ?utf-8?q?fake?= encoded" in str(inbox.messages[0].parsed["Subject"])
+
+
 @pytest.mark.parametrize(
     ("reply", "verdict", "reason"),
     [
         ("450 4.2.0 greylisted", Verdict.RETRY, "smtp_450"),
         ("452 4.2.2 full", Verdict.RETRY, "smtp_452"),
         ("550 5.1.1 no such user", Verdict.MESSAGE_FAULT, "smtp_550"),
+        ("550 5.1.8 <bw@example.com>: Sender address rejected", Verdict.CHANNEL_FAULT, "smtp_550"),
+        ("554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied", Verdict.CHANNEL_FAULT, "smtp_554"),
+        ("554 5.7.1 <a@example.com>: Relay access denied", Verdict.CHANNEL_FAULT, "smtp_554"),
+        ("554 5.7.1 <a@example.com>: Recipient address rejected", Verdict.MESSAGE_FAULT, "smtp_554"),
         ("553 5.1.3 bad address", Verdict.MESSAGE_FAULT, "smtp_553"),
     ],
 )

@@ -243,6 +243,16 @@ async def test_an_incoming_webhooks_answers_have_verdicts(
     assert "B000" not in str(error)
 
 
+async def test_a_web_page_in_the_stead_of_an_incoming_webhooks_ok_is_no_success(slack: SlackApi) -> None:
+    slack.answer(
+        "incoming",
+        Reply(status=200, body=b" <html>Sign in to the guest network", headers={"Content-Type": "text/html"}),
+    )
+    async with a_channel("slack", api_url=slack.webhook_url) as channel:
+        error = await failure_of(channel, envelope(channel))
+    assert (error.verdict, error.reason) == (Verdict.IN_DOUBT, "slack_unreadable")
+
+
 async def test_an_incoming_webhook_that_does_not_answer_is_in_doubt(slack: SlackApi) -> None:
     slack.then("incoming", Reply(until=asyncio.Event()))
     async with a_channel("slack", api_url=slack.webhook_url, timeout="300ms") as channel:

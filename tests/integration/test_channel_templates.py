@@ -68,7 +68,7 @@ async def test_a_mail_has_the_template_as_html_and_the_same_without_tags_as_text
     assert plain is not None
     assert html is not None
     assert plain.get_content().startswith("A & <B>\r\nopen (https://vendor.example/views/7?tab=1&x=2)")
-    assert "<div><p>A &amp; &lt;B&gt;</p>" in html.get_content()
+    assert "<div dir='auto'><p>A &amp; &lt;B&gt;</p>" in html.get_content()
     assert "Delivery 01JDELIVERY000000000000001 to ops" in plain.get_content()
 
 

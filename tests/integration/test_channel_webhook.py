@@ -79,6 +79,15 @@ async def test_a_receiver_that_checks_takes_the_right_secret_only() -> None:
     assert error.verdict is Verdict.CHANNEL_FAULT
 
 
+async def test_the_address_is_asked_for_as_it_is_written(hook: WebhookReceiver) -> None:
+    address = "/hook/%7Ea?sig=a%2Bb%2F%3D&y=%27%3B%40"
+    async with a_channel("webhook", url=f"http://127.0.0.1:{hook.port}{address}") as channel:
+        await channel.send(envelope(channel))
+    async with a_channel("webhook", url=f"http://127.0.0.1:{hook.port}/hook/ä b") as channel:
+        await channel.send(envelope(channel))
+    assert [message.path for message in hook.messages] == [address, "/hook/%C3%A4%20b"]
+
+
 async def test_custom_headers_and_the_method_are_used(hook: WebhookReceiver) -> None:
     async with a_channel("webhook", url=hook.url, method="PUT", headers={"X-Team": "vision"}) as channel:
         await channel.send(envelope(channel))

@@ -39,6 +39,8 @@ def test_every_status_has_the_verdict_of_the_contract(status: int) -> None:
         ({"Retry-After": "0"}, 0.0),
         ({"Retry-After": "37"}, 37.0),
         ({"Retry-After": " 37 "}, 37.0),
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"Retry-After": "1.5.2"}, None),
         ({"Retry-After": "9" * 400}, 86_400.0),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "soon"}, None),

@@ -46,9 +46,10 @@ def mail(message: Message, sender: str, recipient: str, words: Wording = PLAIN_W
     written["From"] = address_of(sender)
     written["To"] = address_of(recipient)
     title = words.title(message, _SUBJECT)
-    written["Subject"] = (
-        one_line(title, _SUBJECT) if title else f"{MARKS[worst(message.alerts)]} {headline(message, _SUBJECT)}"
-    )
+    subject = one_line(title, _SUBJECT) if title else f"{MARKS[worst(message.alerts)]} {headline(message, _SUBJECT)}"
+    written["Subject"] = subject.replace(
+        "=?", "= ?"
+    )  # which begins an encoded word: it would be shown as what it encodes
     if message.alerts:
         written["Date"] = format_datetime(max(alert.received_at for alert in message.alerts))
     written["Message-ID"] = f"<{message.delivery_id}@{_id_domain(address_of(sender))}>"
@@ -132,7 +133,11 @@ def _html(message: Message, words: Wording, body: str | None) -> str:
 
 def _templated_html(body: str) -> str:
     """Return what a template made; its line ends stay line ends unless it has HTML of its own for that."""
-    return f"<div>{body}</div>\n" if BLOCKS.search(body) else f"<div style='white-space:pre-wrap'>{body}</div>\n"
+    return (
+        f"<div dir='auto'>{body}</div>\n"
+        if BLOCKS.search(body)
+        else f"<div dir='auto' style='white-space:pre-wrap'>{body}</div>\n"
+    )
 
 
 def _own_html(message: Message, words: Wording) -> str:
@@ -143,7 +148,7 @@ def _own_html(message: Message, words: Wording) -> str:
 
 def _alert_html(alert: Alert, room: int, external_url: str | None) -> str:
     text = escape(shorten(alert.message, room, whole_of(alert, external_url)))
-    told = f"<p style='white-space:pre-wrap;word-break:break-word'>{text}</p>\n" if text else ""
+    told = f"<p dir='auto' style='white-space:pre-wrap;word-break:break-word'>{text}</p>\n" if text else ""
     note = cut_note(alert, external_url, title=_TITLE)
     noted = f"<p style='{_QUIET}'>{escape(note)}</p>\n" if note else ""
     link = link_of(alert)
@@ -154,7 +159,7 @@ def _alert_html(alert: Alert, room: int, external_url: str | None) -> str:
     )
     return (
         f"<div style='border-left:4px solid {COLORS[alert.severity]};padding:4px 0 4px 12px;margin:0 0 20px'>\n"
-        f"<p style='font-size:17px;font-weight:600;margin:0'>{escape(title_of(alert, _TITLE))}</p>\n"
+        f"<p dir='auto' style='font-size:17px;font-weight:600;margin:0'>{escape(title_of(alert, _TITLE))}</p>\n"
         f"<p style='{_QUIET};margin:4px 0'>{escape(source_of(alert))} · {stamp(alert.created_at)}</p>\n"
         f"{told}{button}{f'<table>{rows}</table>' if rows else ''}{noted}</div>\n"
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
+from yarl import URL
 
 from bellwire.channels.http_verdicts import NO_ANSWER, of_exception, of_status, verdict_of
 from bellwire.channels.secrets import hide, secrets_of
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _ANSWER_BYTES = 4096
 _IN_ONE_PIECE = 1024 * 1024
 _SHOWN = 200  # characters of an answer that go into an error
+_WRITTEN_OUT = re.compile(r"""[!#-;=?-\[\]_a-z~]+""").fullmatch  # there is nothing in it to be escaped
 _FRAMING = ("Content-Length", "Transfer-Encoding")  # one of them says where an answer ends
 
 
@@ -71,6 +74,7 @@ class Poster:
         self._pool = pool
         self._settings = settings
         self._url = url
+        self._as_given = _WRITTEN_OUT(url) is not None  # a receiver may have signed its escapes as they are
         self._fixed = fixed
         self._method = method
         self._seconds = settings.send_timeout
@@ -78,8 +82,8 @@ class Poster:
         self._secrets = secrets_of(settings)
         self._route: tuple[Wire, Address, bytes] | None = None
 
-    async def post(self, headers: Mapping[str, str], body: bytes, sent_at: datetime) -> int:
-        """Send a request; return its status if that means success, else raise `DeliveryError`."""
+    async def post(self, headers: Mapping[str, str], body: bytes, sent_at: datetime) -> Answer | Said:
+        """Send a request; return the answer if its status means success, else raise `DeliveryError`."""
         said: Answer | Said
         try:
             if self._settings.http_config.proxy_url:
@@ -90,7 +94,7 @@ class Poster:
             failure: DeliveryError | None = of_exception(exc)
         else:
             if verdict_of(said.status) is None:
-                return said.status
+                return said
             failure = of_status(said.status, said.headers, sent_at, self._without_secrets(said))
         # raised here, outside of the handler: the library's exception holds the address, and would come along as context
         assert failure is not None
@@ -107,7 +111,7 @@ class Poster:
         return await wire.exchange(address.origin, written, self._limits)
 
     def _find_route(self) -> tuple[Wire, Address, bytes]:
-        address = address_of(self._url)
+        address = address_of(self._url, encoded=self._as_given)
         with _usable_files():
             wire = self._pool.wire(self._settings.http_config)
         assert wire is not None  # there is no proxy
@@ -117,7 +121,7 @@ class Poster:
     async def _over_session(self, headers: Mapping[str, str], body: bytes) -> Said:
         async with session_of(self._pool, self._settings).request(
             self._method,
-            self._url,
+            URL(self._url, encoded=self._as_given),
             data=_in_pieces(body),
             headers={**self._fixed, **headers},
             allow_redirects=False,

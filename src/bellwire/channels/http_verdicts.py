@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -57,14 +58,17 @@ def of_status(status: int, headers: Mapping[str, str], sent_at: datetime, said: 
     )
 
 
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?").fullmatch  # a fraction is no standard, and common
+
+
 def retry_after(headers: Mapping[str, str], sent_at: datetime) -> float | None:
     """Return for how many seconds the other side asks to be left alone, at most a day; None if it does not.
 
     A date counts from the answer's own ``Date``, so that two clocks that differ do no harm, else from the sending.
     """
     asked = headers.get("Retry-After", "").strip()
-    if asked.isascii() and asked.isdigit():
-        return min(float(asked[:9]), MAX_PAUSE)
+    if _SECONDS(asked):
+        return min(float(asked), MAX_PAUSE)
     until = _http_date(asked)
     if until is None:
         return None

@@ -20,7 +20,7 @@ from bellwire.channels.slack_count import RunningCount
 from bellwire.channels.slack_lookup import Lookup
 from bellwire.channels.slack_mentions import Mentions
 from bellwire.channels.slack_thread import Thread, load_thread, time_of
-from bellwire.errors import BellwireError, DeliveryError
+from bellwire.errors import BellwireError, DeliveryError, Verdict
 from bellwire.model import Envelope, Message, Receipt
 
 if TYPE_CHECKING:
@@ -134,8 +134,11 @@ class SlackIncomingWebhook:
 
     async def send(self, envelope: Envelope) -> Receipt:
         """Post the body (answers: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors)."""
-        status = await self._poster.post({"Content-Type": "application/json"}, envelope.body, envelope.sent_at)
-        return Receipt(detail=f"HTTP {status}")
+        said = await self._poster.post({"Content-Type": "application/json"}, envelope.body, envelope.sent_at)
+        if said.body.lstrip().startswith(b"<"):  # Slack says `ok`; a portal on the way shows its page
+            message = "a web page answered in Slack's stead"
+            raise DeliveryError(message, verdict=Verdict.IN_DOUBT, reason="slack_unreadable")
+        return Receipt(detail=f"HTTP {said.status}")
 
 
 def build(settings: SlackConfig, pool: HttpPool, words: Wording) -> Channel:

@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc4954#section-6.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from base64 import b64encode
@@ -26,6 +27,12 @@ _TRANSIENT = 400  # from here on a reply says no, for now
 _PERMANENT = 500  # and from here on for good
 _TOO_LARGE = 552  # RFC 1870: said to MAIL, but of the message
 _SHOWN = 200  # characters of a reply that go into an error
+
+# RFC 3463: 5.1.7 and 5.1.8 are the sender's address. For the rest there is no code of its own but 5.7.1.
+_NOT_THE_RECIPIENT = re.compile(
+    r"\b5\.1\.[78]\b|(?:sender address|client host|helo command) rejected|relay access denied|authentication required",
+    re.IGNORECASE,
+)
 _SHORT = 6  # shorter names are words
 
 
@@ -66,6 +73,8 @@ def of_exception(exc: Exception, stage: Stage, secrets: Iterable[str]) -> Delive
 def _verdict_of(exc: aiosmtplib.SMTPResponseException) -> Verdict:
     if exc.code < _PERMANENT or isinstance(exc, aiosmtplib.SMTPConnectResponseError):
         return Verdict.RETRY
+    if isinstance(exc, aiosmtplib.SMTPRecipientRefused) and _NOT_THE_RECIPIENT.search(exc.message):
+        return Verdict.CHANNEL_FAULT  # servers tell only now of what they would have refused before
     if isinstance(exc, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError) or exc.code == _TOO_LARGE:
         return Verdict.MESSAGE_FAULT
     return Verdict.CHANNEL_FAULT  # HELO, STARTTLS, AUTH or MAIL: every other message would be refused alike

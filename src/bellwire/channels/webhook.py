@@ -57,8 +57,8 @@ class WebhookChannel:
 
     async def send(self, envelope: Envelope) -> Receipt:
         """Post it under the delivery's id, the same in every attempt: the receiver can tell a repetition."""
-        status = await self._poster.post(self._signed(envelope), envelope.body, envelope.sent_at)
-        return Receipt(detail=f"HTTP {status}")
+        said = await self._poster.post(self._signed(envelope), envelope.body, envelope.sent_at)
+        return Receipt(detail=f"HTTP {said.status}")
 
     def _signed(self, envelope: Envelope) -> dict[str, str]:
         headers = {

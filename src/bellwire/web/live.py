@@ -76,6 +76,7 @@ class Live:
 
     async def _events(self, look: Callable[[], Awaitable[Mapping[str, Part]]]) -> AsyncIterator[bytes]:
         sent: dict[str, str] = {}
+        looked = False
         self._open += 1
         try:
             yield _RETRY
@@ -89,7 +90,8 @@ class Live:
                 news = [event(name, part) for name, part in parts.items() if sent.get(name) != part.mark]
                 sent |= {name: part.mark for name, part in parts.items()}
                 yield b"".join(news) or _KEEP_ALIVE
-                await self._rest(time.process_time() - began)
+                await self._rest(time.process_time() - began if looked else 0.0)
+                looked = True  # what the first look of all has to make ready, no later one does
         finally:
             self._open -= 1
 
