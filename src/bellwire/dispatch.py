@@ -97,7 +97,7 @@ class Dispatch:
         self._ready: list[_Ready] = []  # the oldest first
         self._outcomes: list[tuple[Claim, Outcome]] = []  # that nobody writes yet
         self._faults = 0  # outcomes that are not written and may hold for the whole channel
-        self._errands = Errands(f"afterwards-{lane.policy.key}")
+        self._errands = Errands(f"afterwards-{lane.policy.key}", clock, self._pause)
         self._writing: asyncio.Task[None] | None = None
         self._guard: asyncio.TimerHandle | None = None
         self._report = OutcomeReport(lane.policy.key, lane.label, metrics)
@@ -193,6 +193,8 @@ class Dispatch:
                 task = asyncio.create_task(self._send(each.claim, each.body))
                 self._sends[task] = _Sending(each.claim.message.delivery_id, self._overdue_at())
                 task.add_done_callback(self._sent)
+        if claims.died:
+            log.error("deliveries_dead", channel=str(self.key), reason="max_age", deliveries=claims.died)
         if self._guard is None and self._sends:
             self._watch()
         if not all(ours):
@@ -260,6 +262,8 @@ class Dispatch:
         """Have the outcome written, together with those that come while others are being written."""
         self._outcomes.append((claim, outcome))
         self._faults += outcome.verdict is not None
+        if outcome.blocked_until is not None:
+            self._errands.pause(outcome.blocked_until)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_outcomes(), name=f"outcomes-{self._lane.policy.key}")
 
@@ -309,6 +313,10 @@ class Dispatch:
             return success_outcome(envelope, receipt)
         chance = self._chance.random()
         return failure_outcome(failure, claim, policy, self._clock.now(), chance)
+
+    async def _pause(self, until: datetime) -> None:
+        """Leave the channel alone until then, as what followed from a send was asked to."""
+        await self._ledger.pause(self.key, until)
 
     def _is_overdue(self) -> bool:
         """Return whether `_watch` ended the present send, and no one else wants its end."""

@@ -1,25 +1,38 @@
-"""Work that follows from something done, and may fail: it holds up nobody, is logged, and does not outlive its owner."""
+"""Work that follows from something sent, and may fail: it holds up nobody, is logged, and does not outlive its owner."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from datetime import datetime
 
-    Errand = Callable[[], Awaitable[None]]
+    from bellwire.ports import Clock
+
+    Errand = Callable[[], Awaitable[float | None]]
+
+_MOST = 5  # times: each of them holds the other side's whole channel up
 
 log = structlog.get_logger(__name__)
 
 
 class Errands:
-    """Errands of one owner: kept until what they follow from is certain, then started. ``name`` names the tasks."""
+    """Errands of one owner: kept until what they follow from is certain, then started. ``name`` names the tasks.
 
-    def __init__(self, name: str) -> None:
+    One that returns seconds was asked to leave the other side alone for so long: ``paused`` is told until when, and it is
+    done again then.
+    """
+
+    def __init__(self, name: str, clock: Clock, paused: Callable[[datetime], Awaitable[None]]) -> None:
         self._name = name
+        self._clock = clock
+        self._paused = paused
+        self._paused_until = clock.now()
         self._kept: dict[str, Errand] = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self._ended = False
@@ -28,6 +41,10 @@ class Errands:
         """Keep an errand, if there is one, until it is started. A later one of the same key takes its place."""
         if errand is not None:
             self._kept[key] = errand
+
+    def pause(self, until: datetime) -> None:
+        """Begin nothing before then: the other side asked for it."""
+        self._paused_until = max(self._paused_until, until)
 
     def start(self, keys: Iterable[str]) -> None:
         """Start what is kept under these keys, unless it has ended."""
@@ -49,6 +66,17 @@ class Errands:
 
     async def _run(self, errand: Errand) -> None:
         try:
-            await errand()
+            for _ in range(_MOST):
+                await self._until_free()
+                if (seconds := await errand()) is None:
+                    return
+                until = self._clock.now() + timedelta(seconds=seconds)
+                self.pause(until)
+                await self._paused(until)
+            log.warning("errand_dropped", errand=self._name)
         except Exception:
             log.exception("errand_failed", errand=self._name)
+
+    async def _until_free(self) -> None:
+        while (left := (self._paused_until - self._clock.now()).total_seconds()) > 0:
+            await self._clock.sleep(left)

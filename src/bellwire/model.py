@@ -333,13 +333,14 @@ class Receipt:
 
     ``detail`` is a short text for people; ``remote`` is what the channel wants to be given back with later attempts
     (Slack: the id of the conversation), kept in the ledger for the channel; ``group`` is the same for the message's group
-    (Slack: its thread). ``afterwards`` is done once all of that is written, and may fail.
+    (Slack: its thread). ``afterwards`` is done once all of that is written, and may fail; it returns for how many seconds
+    the other side asked to be left alone, after which it is done again, None if it has ended.
     """
 
     detail: str
     remote: str = ""
     group: str = ""
-    afterwards: Callable[[], Awaitable[None]] | None = field(default=None, compare=False)
+    afterwards: Callable[[], Awaitable[float | None]] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

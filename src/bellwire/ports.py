@@ -256,6 +256,10 @@ class DispatchLedger(Protocol):
         """Give back claims: what was never started is as it was, what was is in doubt."""
         ...
 
+    async def pause(self, channel: ChannelKey, until: datetime) -> None:
+        """Hand out nothing of the channel until then: the other side asked for it."""
+        ...
+
     def work(self, channel: ChannelKey) -> asyncio.Event:
         """Return the event that is set when the channel may have new work; the caller clears it before it asks."""
         ...

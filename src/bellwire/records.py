@@ -175,10 +175,14 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claims:
-    """What a call for work brought: the deliveries, and when to ask again if nothing wakes the caller before."""
+    """What a call for work brought: the deliveries, and when to ask again if nothing wakes the caller before.
+
+    ``died`` is how many got too old: their channel is held up.
+    """
 
     claims: tuple[Claim, ...] = ()
     next_due: datetime | None = None
+    died: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

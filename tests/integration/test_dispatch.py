@@ -8,7 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -153,6 +153,55 @@ async def test_what_follows_a_send_waits_until_its_outcome_is_written(
 
     assert followed.messages == [{"delivered": 1}, {"delivered": 2}]
     assert [envelope.group for envelope in channel.messages] == ["", "left 1"]
+
+
+async def test_a_pause_asked_of_what_follows_a_send_holds_for_the_channel(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    pauses = [30.0, None]
+    followed: Journal[datetime] = Journal()
+
+    async def follow() -> float | None:
+        followed.add(clock.now())
+        return pauses.pop(0)
+
+    async def answer(envelope: Envelope) -> Receipt:
+        return Receipt(detail=envelope.delivery_id, afterwards=None if followed.messages else follow)
+
+    channel, start = ScriptedChannel(answer), clock.now()
+    async with dispatching(ledger, clock, metrics, channel):
+        await ledger.record([an_arrival(PAGER)])
+        await followed.wait_for(1)
+        await ledger.ping()  # the pause is written
+        await ledger.record([an_arrival(PAGER)])
+        await clock.advance(29)
+        assert len(channel.messages) == 1
+        await clock.advance(1)
+        await followed.wait_for(2)
+        await settled(ledger, {"delivered": 2})
+    assert followed.messages == [start, start + timedelta(seconds=30)]
+
+
+async def test_what_waits_for_a_channel_that_refuses_everything_dies_on_time(
+    ledger: Ledger, clock: FakeClock, metrics: Metrics
+) -> None:
+    async def refuse(_envelope: Envelope) -> Receipt:
+        raise DeliveryError(message, verdict=Verdict.CHANNEL_FAULT, reason="http_401")
+
+    message, channel = "HTTP 401", ScriptedChannel(refuse)
+    with capture_logs() as logs:
+        async with dispatching(ledger, clock, metrics, channel, max_age=60.0):
+            await ledger.record([an_arrival(PAGER) for _ in range(100)])
+            await channel.wait_for(1)
+            for _ in range(75):
+                await ledger.ping()
+                await clock.advance(1)
+            await settled(ledger, {"dead": 100})
+    together = sum(
+        log["deliveries"] for log in logs if log["event"] == "deliveries_dead" and log["reason"] == "max_age"
+    )
+    assert together + sum(log["event"] == "delivery_dead" for log in logs) == 100
+    assert together > 80
 
 
 async def test_a_transient_failure_is_tried_again_with_the_same_id_and_body(

@@ -215,15 +215,46 @@ async def test_an_edit_that_fails_for_now_is_made_up_for_by_the_next_one(slack: 
     async with web_api(slack) as channel:
         with structlog.testing.capture_logs() as logs:
             receipt = await send(channel, group_of(1, Severity.WARNING))
-            slack.fail("chat.update", "ratelimited", status=429, retry_after=5)
+            slack.answer("chat.update", Reply(drop=True))
             receipt = await send(channel, group_of(2, Severity.WARNING), receipt)
             assert slack.messages[0].edits == 0
-            slack.answer("chat.update", Reply(drop=True))
-            receipt = await send(channel, group_of(3, Severity.WARNING), receipt)
-            await send(channel, group_of(4, Severity.WARNING), receipt)
+            await send(channel, group_of(3, Severity.WARNING), receipt)
 
     assert [log["event"] for log in logs] == ["slack_edit_failed"]
-    assert "4 alerts so far" in text_of(slack.messages[0])
+    assert "3 alerts so far" in text_of(slack.messages[0])
+
+
+async def test_an_edit_that_slack_limits_says_for_how_long_and_can_be_made_then(slack: SlackApi) -> None:
+    async with web_api(slack) as channel:
+        receipt = await send(channel, group_of(1, Severity.WARNING))
+        second = await channel.send(envelope(channel, group_of(2, Severity.WARNING), group=receipt.group))
+        assert second.afterwards is not None
+        slack.fail("chat.update", "ratelimited", status=429, retry_after=5)
+        assert await second.afterwards() == 5.0
+        assert slack.messages[0].edits == 0
+        assert await second.afterwards() is None
+
+    assert slack.messages[0].edits == 1
+    assert "2 alerts so far" in text_of(slack.messages[0])
+
+
+async def test_an_edit_that_a_later_one_has_overtaken_is_made_no_more(slack: SlackApi) -> None:
+    async with web_api(slack) as channel:
+        receipt = await send(channel, group_of(1, Severity.WARNING))
+        second = await channel.send(envelope(channel, group_of(2, Severity.WARNING), group=receipt.group))
+        third = await channel.send(envelope(channel, group_of(3, Severity.WARNING), group=second.group))
+        assert second.afterwards is not None
+        assert third.afterwards is not None
+        for _ in range(2):
+            slack.fail("chat.update", "ratelimited", status=429, retry_after=0)
+        assert await second.afterwards() == 1.0  # a pause of none would be asked for again at once
+        assert await third.afterwards() == 1.0
+        assert await second.afterwards() is None
+        assert slack.messages[0].edits == 0
+        assert await third.afterwards() is None
+
+    assert slack.messages[0].edits == 1
+    assert "3 alerts so far" in text_of(slack.messages[0])
 
 
 # --- in doubt --------------------------------------------------------------------------------------------------------

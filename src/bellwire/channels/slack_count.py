@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _REMEMBERED = 500  # threads
+_SHORTEST = 1.0  # seconds: a pause of none would be asked for again at once
 
 # https://docs.slack.dev/reference/methods/chat.update#errors
 _NEVER = frozenset(
@@ -39,17 +40,33 @@ class RunningCount:
     def __init__(self, client: SlackClient) -> None:
         self._client = client
         self._failed: OrderedDict[tuple[str, str], bool] = OrderedDict()  # True: for good
+        self._latest: dict[tuple[str, str], int] = {}  # of edits that have not ended: the greatest count
 
-    async def show(self, thread: Thread, last: datetime, sent_at: datetime) -> None:
-        """Show how many alerts the group had so far, and when the last ones came."""
+    async def show(self, thread: Thread, last: datetime, sent_at: datetime) -> float | None:
+        """Show how many alerts the group had so far, and when the last ones came.
+
+        Returns for how many seconds Slack asked to be left alone: then it is to be shown again. What a later count has
+        overtaken is shown no more.
+        """
         key = (thread.channel, thread.ts)
-        if self._failed.get(key):
-            return
+        if self._failed.get(key) or self._latest.get(key, 0) > thread.alerts:
+            return None
+        self._latest[key] = thread.alerts
+        pause = await self._edit(key, thread.edit(last), sent_at)
+        if pause is None and self._latest.get(key) == thread.alerts:
+            del self._latest[key]
+        return pause
+
+    async def _edit(self, key: tuple[str, str], arguments: dict[str, Any], sent_at: datetime) -> float | None:
         try:
-            await self._client.post("chat.update", thread.edit(last), sent_at)
+            await self._client.post("chat.update", arguments, sent_at)
         except DeliveryError as exc:
+            if exc.retry_after is not None:
+                log.info("slack_edit_waits", conversation=key[0], message=key[1], seconds=exc.retry_after)
+                return max(exc.retry_after, _SHORTEST)
             if key not in self._failed:
-                log.warning("slack_edit_failed", reason=exc.reason, conversation=thread.channel, message=thread.ts)
+                log.warning("slack_edit_failed", reason=exc.reason, conversation=key[0], message=key[1])
             self._failed[key] = exc.reason in _NEVER
             if len(self._failed) > _REMEMBERED:
                 self._failed.popitem(last=False)
+        return None

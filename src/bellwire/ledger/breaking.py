@@ -7,7 +7,7 @@ probe at a time through, with pauses that double; the first that is answered clo
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bellwire.ledger.transaction import Transaction
+    from bellwire.model import ChannelKey
     from bellwire.records import ChannelPolicy, Outcome
 
 BREAKER_THRESHOLD = 5
@@ -33,7 +34,7 @@ def update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[Ou
     """Open or close the channel's breaker, and keep what the other side asked of all of the channel."""
     channel_id = tx.channel_id(policy.key)
     row = CHANNEL.first(tx.connection, {"key": channel_id})
-    before = _ChannelState(row.failures, row.blocked_until, row.broken_since, row.probe_at, row.last_error, row.remote)
+    before = _ChannelState(*(getattr(row, name) for name in _ChannelState._fields))
     after = before
     for outcome in outcomes:
         after = _after(after, outcome, policy, tx.now)
@@ -41,10 +42,20 @@ def update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[Ou
         tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(after._asdict()))
 
 
+def pause_channels(tx: Transaction, pauses: Sequence[tuple[ChannelKey, datetime]]) -> list[None]:
+    """Keep until when the other side asked for a pause, of each of these channels."""
+    for key, until in pauses:
+        channel_id = tx.channel_id(key)
+        if asked := _pause(CHANNEL.first(tx.connection, {"key": channel_id}), until, tx.now):
+            tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(asked))
+    return [None] * len(pauses)
+
+
 class _ChannelState(NamedTuple):
     """The part of a channel's row that outcomes change."""
 
     failures: int
+    blocked_since: datetime | None
     blocked_until: datetime | None
     broken_since: datetime | None
     probe_at: datetime | None
@@ -61,8 +72,7 @@ def _after(state: _ChannelState, outcome: Outcome, policy: ChannelPolicy, now: d
     """Return the channel's state after one more outcome. What the other side asked for holds whatever comes of it."""
     if outcome.verdict is None and not outcome.remote and outcome.blocked_until is None and not state.troubled:
         return state  # as nearly always
-    asked = [moment for moment in (state.blocked_until, outcome.blocked_until) if moment]
-    state = state._replace(blocked_until=max(asked, default=None), remote=outcome.remote or state.remote)
+    state = state._replace(remote=outcome.remote or state.remote, **_pause(state, outcome.blocked_until, now))
     if outcome.verdict is None or outcome.verdict == Verdict.MESSAGE_FAULT:
         # It answered: the channel works.
         return state._replace(failures=0, broken_since=None, probe_at=None, last_error=None)
@@ -77,3 +87,11 @@ def _after(state: _ChannelState, outcome: Outcome, policy: ChannelPolicy, now: d
     doublings = min(failures - BREAKER_THRESHOLD, 32)
     pause = timedelta(seconds=min(policy.max_backoff, policy.initial_backoff * 2**doublings))
     return state._replace(failures=failures, broken_since=state.broken_since or now, probe_at=now + pause)
+
+
+def _pause(before: Any, until: datetime | None, now: datetime) -> dict[str, Any]:
+    """Return what changes about a channel's pause by one that the other side asks for: the longer one holds."""
+    if until is None or (before.blocked_until is not None and before.blocked_until >= until):
+        return {}
+    goes_on = before.blocked_until is not None and before.blocked_until > now
+    return {"blocked_since": before.blocked_since if goes_on else now, "blocked_until": until}

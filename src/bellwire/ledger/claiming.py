@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Integer, and_, bindparam, case, func, literal, or_, select
 
+from bellwire.ledger.aging import hold_of, wait_out
 from bellwire.ledger.alerts import alerts_of, owed_by
 from bellwire.ledger.breaking import CHANNEL
 from bellwire.ledger.bucket import Bucket
@@ -128,9 +129,8 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
     channel_id = tx.channel_id(policy.key)
     channel = CHANNEL.first(tx.connection, {"key": channel_id})
     _expire_leases(tx, channel_id)
-    held = max((moment for moment in (channel.blocked_until, channel.probe_at) if moment), default=tx.now)
-    if held > tx.now:
-        return Claims(next_due=held)
+    if hold := hold_of(channel, tx.now):
+        return wait_out(tx, policy, channel, hold)
     if channel.broken_since is not None:  # one probe at a time
         limit = 0 if _sending(tx, channel_id) else 1
     bucket = Bucket(policy.rate, channel, tx.now) if policy.rate else None

@@ -23,7 +23,7 @@ from bellwire.errors import LedgerInUseError, LedgerUnusableError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: a test holds it equal to the folder of migrations."""
 
 

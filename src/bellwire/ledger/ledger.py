@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from bellwire.ledger import (
     acting,
     auditing,
+    breaking,
     claiming,
     holding,
     marking,
@@ -208,6 +209,10 @@ class Ledger:
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
         """Give back claims: what was started is in doubt."""
         await self._writer.run(claiming.unclaim, delivery_ids)
+
+    async def pause(self, channel: ChannelKey, until: datetime) -> None:
+        """Hand out nothing of the channel until then."""
+        await self._writer.run(breaking.pause_channels, (channel, until))
 
     async def start(self, policy: ChannelPolicy, starts: Sequence[Start]) -> list[bool]:
         """Write attempts before they are made."""

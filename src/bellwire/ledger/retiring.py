@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from bellwire.ledger.settling import Changes
+from bellwire.ledger.ending import Endings
 from bellwire.ledger.tables import WAITING, channels, deliveries
 from bellwire.model import ChannelKey, DeliveryState
 
@@ -48,10 +48,10 @@ def _retire(tx: Transaction, kept: set[ChannelKey], stand_ins: StandIns) -> int:
         rows += tx.connection.execute(waiting.limit(_BATCH - len(rows))).all()
         if len(rows) == _BATCH:
             break
-    changes = Changes(tx)
+    endings = Endings(tx)
     for row in rows:
-        changes.kill(row, REASON)
-    changes.write()
-    changes.stand_in(gone)
-    changes.settle_alerts()
+        endings.kill(row, REASON)
+    endings.write()
+    endings.stand_in(gone)
+    endings.settle_alerts()
     return len(rows)

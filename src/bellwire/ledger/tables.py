@@ -61,6 +61,7 @@ channels = Table(
     Column("kind", String(16), nullable=False),
     Column("name", Text, nullable=False),
     Column("failures", Integer, nullable=False, server_default=text("0")),  # in a row
+    Column("blocked_since", Instant),
     Column("blocked_until", Instant),  # what the other side asked for (Retry-After)
     Column("broken_since", Instant),  # the breaker is open
     Column("probe_at", Instant),  # when it lets the next probe through
@@ -143,6 +144,7 @@ UNFINISHED = text("state IN ('pending', 'sending') AND group_key <> ''")
 DEAD = text("state = 'dead'")
 WAITING = text("state IN ('pending', 'sending')")
 LATE = text("state IN ('pending', 'sending') AND NOT fallen_back")
+TRIED = text("state = 'pending' AND attempts > 0")
 BY_WALL = text("state = 'pending' AND wall_due_at IS NOT NULL")
 
 deliveries = Table(
@@ -180,6 +182,7 @@ deliveries = Table(
     Index("ix_deliveries_sending", "channel_id", "lease_until", sqlite_where=SENDING, postgresql_where=SENDING),
     Index("ix_deliveries_group", "channel_id", "group_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     Index("ix_deliveries_dead", "id", sqlite_where=DEAD, postgresql_where=DEAD),
+    Index("ix_deliveries_tried", "channel_id", "first_attempt_at", sqlite_where=TRIED, postgresql_where=TRIED),
     Index("ix_deliveries_waiting", "channel_id", "created_at", sqlite_where=WAITING, postgresql_where=WAITING),
 )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from bellwire.errors import Verdict
-from bellwire.ledger.breaking import CHANNEL
+from bellwire.ledger.breaking import CHANNEL, pause_channels
 from bellwire.ledger.bucket import Bucket
 from bellwire.ledger.tables import WAITING, channels, trouble_messages, troubles
 from bellwire.ledger.troubles import note_troubles, subject_of
@@ -73,6 +73,10 @@ class TroubleMessages:
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
         """Do nothing: what was attempted is in doubt from the moment that the attempt was written."""
         del delivery_ids
+
+    async def pause(self, channel: ChannelKey, until: datetime) -> None:
+        """Hand out nothing of the channel until then, alerts neither."""
+        await self._writer.run(pause_channels, (channel, until))
 
     def work(self, channel: ChannelKey) -> asyncio.Event:
         """Return the event that says that the channel may have messages."""
@@ -218,12 +222,8 @@ def _after(outcome: Outcome, policy: ChannelPolicy, now: datetime) -> dict[str, 
 
 def _note_channel(tx: Transaction, key: ChannelKey, outcome: Outcome) -> None:
     """Keep what the other side said of the channel as a whole."""
-    channel_id = tx.channel_id(key)
-    row = CHANNEL.first(tx.connection, {"key": channel_id})
-    values: dict[str, Any] = {}
-    if outcome.blocked_until and (row.blocked_until is None or outcome.blocked_until > row.blocked_until):
-        values["blocked_until"] = outcome.blocked_until
-    if outcome.remote and not row.remote:
-        values["remote"] = outcome.remote
-    if values:
-        tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(values))
+    if outcome.blocked_until:
+        pause_channels(tx, [(key, outcome.blocked_until)])
+    if outcome.remote:
+        unknown = channels.c.id == tx.channel_id(key), channels.c.remote == ""
+        tx.connection.execute(channels.update().where(*unknown).values(remote=outcome.remote))
