@@ -74,6 +74,11 @@ def an_arrival(
     return Arrival(**every | values)
 
 
+def in_a_group(number: int, *channels: ChannelKey, **values: Any) -> Arrival:
+    """Return an arrival in a group of its own, due at once: what might be joined is claimed before it is sent."""
+    return an_arrival(*channels, destination={"group_key": f"g{number:02}", "group_labels": {}}, **values)
+
+
 def a_policy(key: ChannelKey = PAGER, **values: Any) -> ChannelPolicy:
     return ChannelPolicy(key=key, **values)
 

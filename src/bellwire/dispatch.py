@@ -187,7 +187,10 @@ class Dispatch:
         ahead = self._lane.ahead if self._turned_at >= self._slow_until else 0
         limit = max(0, free - len(going) + ahead - len(standing))
         starts = [each.claim.start(each.body or b"") for each in going]
-        ours, claims = await self._ledger.advance(self._lane.policy, starts, limit)
+        offered = [each.claim.message.delivery_id for each in standing if not each.claim.taken]
+        ours, claims = await self._ledger.advance(
+            self._lane.policy, starts, limit, offered if self._lane.ahead else None
+        )
         for each, is_ours in zip(going, ours, strict=True):
             if is_ours:
                 task = asyncio.create_task(self._send(each.claim, each.body))
@@ -206,7 +209,8 @@ class Dispatch:
 
     async def _give_back(self, ready: list[_Ready]) -> None:
         if ready:
-            await self._ledger.unclaim([each.claim.message.delivery_id for each in ready])
+            if claimed := [each.claim.message.delivery_id for each in ready if each.claim.taken]:
+                await self._ledger.unclaim(claimed)
             self._ready = [each for each in self._ready if each not in ready]
 
     async def _make_room(self) -> None:

@@ -236,11 +236,14 @@ class SourceLedger(Protocol):
 class DispatchLedger(Protocol):
     """The ledger as dispatch sees it."""
 
-    async def advance(self, policy: ChannelPolicy, starts: Sequence[Start], limit: int) -> tuple[list[bool], Claims]:
+    async def advance(
+        self, policy: ChannelPolicy, starts: Sequence[Start], limit: int, offered: Collection[str] | None
+    ) -> tuple[list[bool], Claims]:
         """Write attempts before they are made, and take at most ``limit`` due deliveries more, in one commit.
 
         A start renews the lease; False where the claim was lost meanwhile, or the channel may not be sent to any more:
-        then it has been given back, and is not to be sent. What is taken has its membership frozen, under a lease.
+        then it has been given back, and is not to be sent. What is taken has its membership frozen, under a lease. With
+        ``offered``, ids of what is on offer already, some are only offered: theirs until something else becomes of them.
         """
         ...
 

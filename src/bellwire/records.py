@@ -154,7 +154,8 @@ class FellBack:
 class Claim:
     """A delivery that its claimer must now send. ``body`` is None until the first attempt froze one.
 
-    With a frozen body the message has no alerts any more; ``members`` are their ids.
+    With a frozen body the message has no alerts any more; ``members`` are their ids. What is not ``taken`` is only
+    offered: the attempt takes it, if nothing else has become of it.
     """
 
     message: Message
@@ -167,10 +168,13 @@ class Claim:
     group: str | None = None  # see model.Envelope
     probe: bool = False  # the channel's breaker is open: this one shows whether it works again
     members: tuple[str, ...] = ()
+    taken: bool = True
 
     def start(self, body: bytes) -> Start:
         """Return the attempt at it, with the body frozen."""
-        return Start(delivery_id=self.message.delivery_id, attempts=self.attempts, body=body, probe=self.probe)
+        return Start(
+            delivery_id=self.message.delivery_id, attempts=self.attempts, body=body, probe=self.probe, taken=self.taken
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,12 +191,13 @@ class Claims:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """An attempt that is about to be made, with the frozen body. ``attempts`` and ``probe`` are the claim's."""
+    """An attempt that is about to be made, with the frozen body. The rest is the claim's."""
 
     delivery_id: str
     attempts: int
     body: bytes
     probe: bool = False
+    taken: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,9 +23,9 @@ from bellwire.metrics import Metrics
 from bellwire.model import DeliveryKind, DeliveryState, Envelope, Message, Receipt
 from bellwire.outcome_report import OutcomeReport
 from bellwire.outcomes import failure_outcome
-from bellwire.records import Claim, Outcome, Settled
+from bellwire.records import Arrival, Claim, Outcome, Settled
 from fakes import FakeClock
-from makers import OPS, PAGER, a_policy, an_alert, an_arrival, ids
+from makers import OPS, PAGER, a_policy, an_alert, an_arrival, ids, in_a_group
 
 if TYPE_CHECKING:
     from bellwire.ledger.ledger import Ledger
@@ -40,8 +40,10 @@ class ScriptedChannel(Journal[Envelope]):
     def __init__(self, answer: Answer | None = None) -> None:
         super().__init__()
         self.answer = answer or accept
+        self.rendered = 0
 
     def render(self, message: Message) -> bytes:
+        self.rendered += 1
         return "|".join(alert.title for alert in message.alerts).encode()
 
     async def send(self, envelope: Envelope) -> Receipt:
@@ -252,7 +254,7 @@ async def test_what_waits_too_long_for_a_place_is_given_back(
         return Receipt(detail="never")
 
     channel = ScriptedChannel(hang)
-    await ledger.record([an_arrival(PAGER) for _ in range(50)])
+    await ledger.record([in_a_group(number, PAGER) for number in range(50)])
     async with dispatching(ledger, clock, metrics, channel):
         await channel.wait_for(8)
         while await in_state(ledger, "sending") != 16:  # as many again stand ready
@@ -266,8 +268,9 @@ async def test_what_waits_too_long_for_a_place_is_given_back(
         assert len(channel.messages) == 8
 
 
+@pytest.mark.parametrize("make", [lambda _number: an_arrival(PAGER), lambda number: in_a_group(number, PAGER)])
 async def test_what_stands_ready_is_not_sent_while_the_other_side_wants_a_pause(
-    ledger: Ledger, clock: FakeClock, metrics: Metrics
+    ledger: Ledger, clock: FakeClock, metrics: Metrics, make: Callable[[int], Arrival]
 ) -> None:
     go_on = asyncio.Event()
     too_many = DeliveryError("429", verdict=Verdict.RETRY, reason="http_429", retry_after=10.0)
@@ -279,10 +282,10 @@ async def test_what_stands_ready_is_not_sent_while_the_other_side_wants_a_pause(
         return Receipt(detail="200")
 
     channel = ScriptedChannel(answer)
-    await ledger.record([an_arrival(PAGER) for _ in range(20)])
+    await ledger.record([make(number) for number in range(20)])
     async with dispatching(ledger, clock, metrics, channel):
         await channel.wait_for(8)
-        while await in_state(ledger, "sending") != 16:
+        while channel.rendered < 16:  # as many again stand ready
             await ledger.ping()
         go_on.set()
         while await in_state(ledger, "sending"):

@@ -14,13 +14,13 @@ from bellwire.errors import LedgerError
 from bellwire.ledger import auditing, reading
 from bellwire.metrics import Metrics
 from bellwire.model import DeliveryState, Envelope, Message, Receipt
-from makers import PAGER, a_policy, an_alert, an_arrival
+from makers import PAGER, VISION, a_policy, an_alert, an_arrival, in_a_group
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from bellwire.ledger.ledger import Ledger
-    from bellwire.records import ChannelPolicy, Claims, Start
+    from bellwire.records import Arrival, ChannelPolicy, Claims, Start
     from fakes import FakeClock
 
 
@@ -57,9 +57,11 @@ class Troubled:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
-    async def advance(self, policy: ChannelPolicy, starts: Sequence[Start], limit: int) -> tuple[list[bool], Claims]:
+    async def advance(
+        self, policy: ChannelPolicy, starts: Sequence[Start], limit: int, offered: Collection[str] | None = None
+    ) -> tuple[list[bool], Claims]:
         await self.before(starts)
-        result = await self._ledger.advance(policy, starts, limit)
+        result = await self._ledger.advance(policy, starts, limit, offered)
         await self.after(starts)
         return result
 
@@ -153,9 +155,12 @@ async def test_what_stood_ready_when_the_ledger_failed_is_sent_long_before_its_l
     assert [envelope.doubtful for envelope in channel.messages] == [False] * 10
 
 
+@pytest.mark.parametrize(
+    "make", [lambda _number: an_arrival(PAGER), lambda number: in_a_group(number, PAGER)], ids=["offered", "claimed"]
+)
 @pytest.mark.parametrize("width", [1, 4])
 async def test_a_lease_that_ran_out_before_the_attempt_could_be_written_leaves_nothing_behind(
-    ledger: Ledger, clock: FakeClock, width: int
+    ledger: Ledger, clock: FakeClock, width: int, make: Callable[[int], Arrival]
 ) -> None:
     held: list[int] = []
 
@@ -166,7 +171,7 @@ async def test_a_lease_that_ran_out_before_the_attempt_could_be_written_leaves_n
 
     troubled, channel = Troubled(ledger), Channel()
     troubled.before = hold_once
-    await ledger.record([an_arrival(PAGER) for _ in range(width)])
+    await ledger.record([make(number) for number in range(width)])
     dispatch = a_dispatch(troubled, clock, channel, width, lease=90.0)
     task = asyncio.create_task(dispatch.run())
     try:
@@ -181,7 +186,7 @@ async def test_a_lane_that_cannot_give_back_its_claims_ends_its_sends_all_the_sa
 ) -> None:
     troubled, channel = Troubled(ledger), Channel()
     channel.open.clear()
-    await ledger.record([an_arrival(PAGER) for _ in range(8)])
+    await ledger.record([in_a_group(number, PAGER) for number in range(8)])
     dispatch = a_dispatch(troubled, clock, channel, 4)
     task = asyncio.create_task(dispatch.run())
     await channel.wait_for(4)
@@ -199,7 +204,7 @@ async def test_what_is_given_back_keeps_its_turn(ledger: Ledger, clock: FakeCloc
     channel = Channel()
     channel.open.clear()
     for number in range(12):
-        await ledger.record([an_arrival(PAGER, alert=an_alert(title=f"{number:02}"))])
+        await ledger.record([in_a_group(number, PAGER, alert=an_alert(title=f"{number:02}"))])
         await clock.advance(0.01)
     dispatch = a_dispatch(ledger, clock, channel, 2)
     task = asyncio.create_task(dispatch.run())
@@ -227,7 +232,7 @@ async def test_a_lane_that_is_cut_off_while_it_writes_attempts_gives_back_all_th
 
     troubled, channel = Troubled(ledger), Channel()
     troubled.before = wait
-    await ledger.record([an_arrival(PAGER) for _ in range(8)])
+    await ledger.record([in_a_group(number, PAGER) for number in range(8)])
     task = asyncio.create_task(a_dispatch(troubled, clock, channel, 4).run())
     await writing.wait()
     await until_claimed(ledger, 8)
@@ -236,3 +241,24 @@ async def test_a_lane_that_is_cut_off_while_it_writes_attempts_gives_back_all_th
         await task
     await until_claimed(ledger, 0)
     assert not channel.messages
+
+
+async def test_what_stands_ready_is_only_offered_and_may_be_stopped_until_its_attempt(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    channel = Channel()
+    channel.open.clear()
+    for number in range(8):
+        await ledger.record([an_arrival(PAGER, alert=an_alert(title=f"{number:02}", upstream_id=f"i{number}"))])
+        await clock.advance(0.01)
+    dispatch = a_dispatch(ledger, clock, channel, 4)
+    task = asyncio.create_task(dispatch.run())
+    try:
+        await channel.wait_for(4)
+        await until_claimed(ledger, 4)
+        assert await ledger.read_upstream(VISION, ["i5"], "a list") == 1
+        channel.open.set()
+        await until_delivered(ledger, 7)
+    finally:
+        await end(dispatch, task)
+    assert channel.titles == ["00", "01", "02", "03", "04", "06", "07"]

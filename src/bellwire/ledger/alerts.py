@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
     from bellwire.model import Json
 
@@ -61,6 +62,21 @@ def alerts_of(
     for row in _MEMBERS.all(connection, {"state": state}, keys=delivery_ids):
         members.setdefault(row.delivery_id, []).append(alert_of_row(row))
     return members
+
+
+def open_alerts(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, list[Alert]]:
+    """Return the alerts that each of these deliveries still owes, the oldest first; fresh ones are not read."""
+    if not tx.fresh:
+        return alerts_of(tx.connection, delivery_ids)
+    members: dict[str, list[Alert]] = {}
+    unknown: list[str] = []
+    for delivery_id, alert_ids in owed_by(tx.connection, delivery_ids).items():
+        known = [alert for alert_id in alert_ids if (alert := tx.fresh.get(alert_id)) is not None]
+        if len(known) == len(alert_ids):
+            members[delivery_id] = known
+        else:
+            unknown.append(delivery_id)
+    return members | alerts_of(tx.connection, unknown) if unknown else members
 
 
 def owed_by(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, list[str]]:

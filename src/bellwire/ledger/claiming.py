@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Integer, and_, bindparam, case, func, literal, or_, select
 
 from bellwire.ledger.aging import hold_of, wait_out
-from bellwire.ledger.alerts import alerts_of, owed_by
+from bellwire.ledger.alerts import open_alerts, owed_by
 from bellwire.ledger.breaking import CHANNEL
 from bellwire.ledger.bucket import Bucket
 from bellwire.ledger.grouping import advance_group, left_with_groups
@@ -36,7 +36,7 @@ from bellwire.model import DeliveryKind, DeliveryState, Message, ObligationState
 from bellwire.records import Claim, Claims
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
@@ -99,6 +99,16 @@ def claim_deliveries(tx: Transaction, questions: Sequence[tuple[ChannelPolicy, i
     return [_claim(tx, policy, limit) for policy, limit in questions]
 
 
+def offer_deliveries(
+    tx: Transaction, questions: Sequence[tuple[ChannelPolicy, int, Collection[str] | None]]
+) -> list[Claims]:
+    """Take due deliveries for each channel, at most so many; only offer those that an attempt can take as well.
+
+    That spares them a write. With each channel come those that are on offer already; None: everything is taken.
+    """
+    return [_claim(tx, policy, limit, offered) for policy, limit, offered in questions]
+
+
 def recover(tx: Transaction, questions: Sequence[None]) -> list[int]:
     """Take back every claim: their owners are gone. Return how many may have been sent and must be resolved."""
     claimed = select(deliveries.c.id, deliveries.c.doubtful).where(SENDING)
@@ -125,7 +135,7 @@ def release(tx: Transaction, ids: Sequence[str]) -> None:
     tx.move("deliveries", DeliveryState.SENDING, DeliveryState.PENDING, len(ids))
 
 
-def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
+def _claim(tx: Transaction, policy: ChannelPolicy, limit: int, offered: Collection[str] | None = None) -> Claims:
     channel_id = tx.channel_id(policy.key)
     channel = CHANNEL.first(tx.connection, {"key": channel_id})
     _expire_leases(tx, channel_id)
@@ -138,9 +148,11 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
         limit = min(limit, bucket.whole)
         if limit and channel.broken_since is None:
             _merge_late(tx, policy, channel_id, limit)
-    due, later = _due(tx, policy, channel_id, limit)
-    if due:
-        _take(tx, policy, due)
+    due, later = _due(tx, policy, channel_id, limit, offered or ())
+    by_offer = offered is not None and bucket is None and channel.broken_since is None
+    on_offer = {row.id for row in due if by_offer and _is_alone(row)}
+    if taken := [row for row in due if row.id not in on_offer]:
+        _take(tx, policy, taken)
     if bucket:
         bucket.spend(tx, channel_id, len(due))
     wake = _next_due(tx, later, bucket)
@@ -148,14 +160,23 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int) -> Claims:
         # Whoever has a claim may be gone: then the end of its lease is what there is to wait for.
         first = _FIRST_LEASE.first(tx.connection, {"channel": channel_id})
         wake = min((moment for moment in (wake, first and first.lease_until) if moment), default=None)
-    return Claims(claims=_claims(tx, policy, due, channel), next_due=wake)
+    return Claims(claims=_claims(tx, policy, due, channel, on_offer), next_due=wake)
 
 
-def _due(tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: int) -> tuple[list[AnyRow], datetime | None]:
+def _is_alone(row: AnyRow) -> bool:
+    """Return whether it is one alert's first attempt: nothing joins it, and nothing was sent of it."""
+    return row.kind is DeliveryKind.ALERT and not row.attempts and row.wall_due_at is None and row.parts == 1
+
+
+def _due(
+    tx: Transaction, policy: ChannelPolicy, channel_id: int, limit: int, offered: Collection[str]
+) -> tuple[list[AnyRow], datetime | None]:
     """Return what is due and may go, and when the next one is due. What may not go is out of the way after this."""
     may_go: list[AnyRow] = []
     for _ in range(_LOOKS):
-        rows = _HEADS.all(tx.connection, {"channel": channel_id, "limit": limit + 1})
+        rows = _HEADS.all(tx.connection, {"channel": channel_id, "limit": limit + 1 + len(offered)})
+        if offered:
+            rows = [row for row in rows if row.id not in offered][: limit + 1]
         due = [row for row in rows[:limit] if row.due_at <= tx.now]
         may_go = screen(tx, due)
         if len(may_go) == len(due):
@@ -280,14 +301,16 @@ def _move_members(tx: Transaction, old: str, new: str, alert_ids: Sequence[str])
         tx.connection.execute(obligations.update().where(moved).values(delivery_id=new))
 
 
-def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], channel: AnyRow) -> tuple[Claim, ...]:
+def _claims(
+    tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], channel: AnyRow, on_offer: Collection[str]
+) -> tuple[Claim, ...]:
     if not rows:
         return ()
     remote, probe = channel.remote, channel.broken_since is not None
     started = [row.id for row in rows if row.attempts]
     bodies = {row.delivery_id: row.body for row in _BODIES.all(tx.connection, keys=started)}
     frozen = owed_by(tx.connection, list(bodies)) if bodies else {}
-    members = alerts_of(tx.connection, [row.id for row in rows if row.id not in bodies])
+    members = open_alerts(tx, [row.id for row in rows if row.id not in bodies])
     members |= sent_before(tx, [row for row in rows if row.id not in bodies and row.id not in members])
     parts = _parts(tx, [row.id for row in rows if row.group_key])
     repeats = tally(tx, [row.id for row in rows if row.id not in bodies])
@@ -315,6 +338,7 @@ def _claims(tx: Transaction, policy: ChannelPolicy, rows: Sequence[AnyRow], chan
             group=left.get(row.id, "") if row.group_key else None,
             probe=probe,
             members=tuple(frozen.get(row.id, ())),
+            taken=row.id not in on_offer,
         )
         for row in rows
     )

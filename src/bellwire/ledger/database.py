@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 HEAD = "0003"
 """The newest migration: a test holds it equal to the folder of migrations."""
 
+_WAL_PAGES = 4000  # 16 MB: what many commits change is copied into the file once for all of them
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Database:
@@ -132,6 +134,7 @@ def _sqlite_writer(path: Path) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:

@@ -202,9 +202,11 @@ class Ledger:
         """Take due deliveries of a channel."""
         return await self._writer.run(claiming.claim_deliveries, (policy, limit))
 
-    async def advance(self, policy: ChannelPolicy, starts: Sequence[Start], limit: int) -> tuple[list[bool], Claims]:
-        """Write attempts before they are made, and take due deliveries."""
-        return await self._writer.run(settling.advance, (policy, starts, limit))
+    async def advance(
+        self, policy: ChannelPolicy, starts: Sequence[Start], limit: int, offered: Collection[str] | None = None
+    ) -> tuple[list[bool], Claims]:
+        """Write attempts before they are made, and take due deliveries, or have them offered."""
+        return await self._writer.run(settling.advance, (policy, starts, limit, offered))
 
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
         """Give back claims: what was started is in doubt."""

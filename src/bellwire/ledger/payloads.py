@@ -16,11 +16,15 @@ _INTEGERS = range(-(2**63), 2**64)
 
 def dump_payload(payload: Json) -> bytes:
     """Return ``payload`` as JSON that `orjson` reads back."""
+    return dump_plain(payload) or orjson.dumps(_holdable(payload, _DEEPEST))
+
+
+def dump_plain(payload: Json) -> bytes | None:
+    """Return ``payload`` as JSON, None where JSON cannot hold it as it is."""
     try:
         return orjson.dumps(payload)
     except (TypeError, RecursionError):
-        # Halves of surrogate pairs, integers beyond 64 bits, or nesting without end.
-        return orjson.dumps(_holdable(payload, _DEEPEST))
+        return None  # halves of surrogate pairs, integers beyond 64 bits, or nesting without end
 
 
 def _holdable(value: Json, depth: int) -> Json:

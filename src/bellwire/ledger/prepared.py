@@ -32,7 +32,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class Prepared:
-    """A select, update or delete."""
+    """A select, update or delete, the latter two perhaps with what they return."""
 
     def __init__(self, statement: Select[Any] | Update | Delete) -> None:
         self._statement = statement
@@ -100,10 +100,10 @@ class _Form:
                 self._slots.append(_Slot(name, process))
             else:
                 self._slots.append(_Slot(None, None, process(bind.value) if process else bind.value))
-        columns = list(statement.selected_columns) if isinstance(statement, Select) else []
-        named = namedtuple("Row", [str(column.key) for column in columns], rename=True)  # type: ignore[misc]  # noqa: PYI024 - its fields are known only here
+        columns = _columns(statement)
+        named = namedtuple("Row", [name for name, _ in columns], rename=True)  # type: ignore[misc]  # noqa: PYI024 - its fields are known only here
         self._row = partial(tuple.__new__, named)
-        reading = ((at, _result(column.type, dialect)) for at, column in enumerate(columns))
+        reading = ((at, _result(type_, dialect)) for at, (_, type_) in enumerate(columns))
         self._reading = [(at, process) for at, process in reading if process is not None]
 
     def written(self, values: Mapping[str, Any], keys: Sequence[str] | None) -> Iterator[tuple[str, list[Any]]]:
@@ -201,6 +201,13 @@ class _Rows:
         if text is None:
             text = self._texts[size] = f"{self._start}{', '.join([self._row] * size)}{self._end}"
         return text
+
+
+def _columns(statement: Select[Any] | Update | Delete) -> list[tuple[str, TypeEngine[Any]]]:
+    """Return the name and the type of each column of a statement's rows."""
+    if isinstance(statement, Select):
+        return [(str(column.key), column.type) for column in statement.selected_columns]
+    return [(each["name"], each["type"]) for each in statement.returning_column_descriptions]
 
 
 def _mark(dialect: Dialect) -> str:

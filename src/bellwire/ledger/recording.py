@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, select
 from bellwire.ledger.admitting import Admission
 from bellwire.ledger.joining import catch_up_group
 from bellwire.ledger.marking import insert_marks
-from bellwire.ledger.payloads import dump_payload
+from bellwire.ledger.payloads import dump_payload, dump_plain
 from bellwire.ledger.prepared import KEYS, Insertion, Prepared
 from bellwire.ledger.tables import (
     UNFINISHED,
@@ -173,11 +173,14 @@ def _record(
         }
         | standing
     )
+    payload = dump_plain(alert.payload)
+    if payload is not None and standing["settled_at"] is None:
+        tx.fresh.keep(alert, alert_id, len(payload))
     rows.contents.append(
         {
             "alert_id": alert_id,
             "message": alert.message,
-            "payload": dump_payload(alert.payload),
+            "payload": payload or dump_payload(alert.payload),
             "decision": dump(arrival.decision),
         }
     )

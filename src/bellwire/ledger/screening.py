@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
-from bellwire.ledger.alerts import alerts_of
+from bellwire.ledger.alerts import open_alerts
 from bellwire.ledger.grouping import advance_group
 from bellwire.ledger.joining import HELD, Joining, destination_of
 from bellwire.ledger.settlement import settle_alerts
@@ -41,7 +41,7 @@ def screen(tx: Transaction, rows: Sequence[AnyRow]) -> list[AnyRow]:
     if not active:
         return may_go
     looked = [row for row in may_go if not _is_untouchable(row)]
-    by_delivery = alerts_of(tx.connection, [row.id for row in looked])
+    by_delivery = open_alerts(tx, [row.id for row in looked])
     gone = set(unlooked)
     for row in looked:
         members = by_delivery.get(row.id, [])

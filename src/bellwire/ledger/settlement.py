@@ -92,6 +92,8 @@ def settle_alerts(tx: Transaction, alert_ids: Collection[str]) -> dict[str, list
             marks.append({"alert_id": alert_id, "account_id": alert.account_id, "upstream_id": alert.upstream_id})
             tx.due_accounts.add(AccountKey(name=alert.name, base_url=alert.base_url))
     for standing, ids in changed.items():
+        if standing.state is not AlertState.IN_FLIGHT:
+            tx.fresh.forget(ids)
         settled_at = None if standing.state is AlertState.IN_FLIGHT else tx.now
         values = {"to_state": standing.state, "to_suppression": standing.why, "to_suppressed_by": standing.by}
         _SETTLE_ALERTS.run(tx.connection, values | {"to_settled_at": settled_at}, keys=ids)

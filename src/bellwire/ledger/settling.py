@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select
 
 from bellwire.ledger.breaking import CHANNEL, update_channel
-from bellwire.ledger.claiming import claim_deliveries, release
+from bellwire.ledger.claiming import offer_deliveries, unclaim
 from bellwire.ledger.ending import Endings
 from bellwire.ledger.prepared import KEYS, Insertion, Prepared
 from bellwire.ledger.tables import (
+    CLAIMABLE,
     SENDING,
     WAITING,
     attempts,
@@ -19,10 +20,11 @@ from bellwire.ledger.tables import (
     delivery_bodies,
 )
 from bellwire.ledger.types import Instant
+from bellwire.model import DeliveryState
 from bellwire.records import Claims, Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.model import ChannelKey
@@ -37,6 +39,20 @@ _START = Prepared(
         first_attempt_at=func.coalesce(deliveries.c.first_attempt_at, bindparam("to_first_attempt_at", type_=Instant)),
         lease_until=bindparam("to_lease_until"),
     )
+)
+_TAKE_AND_START = Prepared(
+    deliveries.update()
+    .where(CLAIMABLE, deliveries.c.attempts == 0, deliveries.c.id.in_(KEYS))
+    .values(
+        state=DeliveryState.SENDING,
+        open=False,
+        attempts=1,
+        doubtful=True,
+        first_attempt_at=bindparam("to_first_attempt_at"),
+        owner=bindparam("to_owner"),
+        lease_until=bindparam("to_lease_until"),
+    )
+    .returning(deliveries.c.id)
 )
 _BEGIN_ATTEMPTS = Insertion(attempts)
 _CLAIMED = Prepared(
@@ -64,52 +80,77 @@ _KEEP_BODIES = Insertion(delivery_bodies)
 
 
 def advance(
-    tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Start], int]]
+    tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Start], int, Collection[str] | None]]
 ) -> list[tuple[list[bool], Claims]]:
-    """Write attempts, and take at most so many due deliveries for each channel."""
-    begun = start_attempts(tx, [(policy, starts) for policy, starts, _ in batches])
-    taken = iter(claim_deliveries(tx, [(policy, limit) for policy, _, limit in batches if limit]))
-    return [(ours, next(taken) if limit else Claims()) for ours, (_, _, limit) in zip(begun, batches, strict=True)]
+    """Write attempts, and take at most so many due deliveries for each channel, or have them offered."""
+    begun = start_attempts(tx, [(policy, starts) for policy, starts, _, _ in batches])
+    wanted = [(policy, limit, offered) for policy, _, limit, offered in batches if limit]
+    taken = iter(offer_deliveries(tx, wanted))
+    return [(ours, next(taken) if batch[2] else Claims()) for ours, batch in zip(begun, batches, strict=True)]
 
 
 def start_attempts(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Start]]]) -> list[list[bool]]:
-    """Write an attempt and the frozen body for each, under a new lease.
+    """Write an attempt and the frozen body for each, under a new lease; what was only offered is taken by that.
 
-    False where the claim is no longer ours, or the channel is held since: then the claim is given back.
+    False where something else has become of it, or the channel is held since: then a claim is given back.
     """
-    ids = [start.delivery_id for _, starts in batches for start in starts]
-    if not ids:
-        return [[] for _ in batches]
-    claimed = _CLAIMED.all(tx.connection, {"owner": tx.owner, "now": tx.now}, keys=ids)
-    mine = {row.id: row.attempts for row in claimed}
     begun: list[dict[str, Any]] = []
     bodies: list[dict[str, Any]] = []
     results = []
     for policy, starts in batches:
-        ours = _that_may_go(tx, policy, [start for start in starts if mine.get(start.delivery_id) == start.attempts])
+        may_go = _that_may_go(tx, policy, starts)
+        ours = _start_offered(tx, policy, [start for start in may_go if not start.taken])
+        ours |= _start_claimed(tx, policy, [start for start in may_go if start.taken])
         results.append([start.delivery_id in ours for start in starts])
-        lease = {"to_first_attempt_at": tx.now, "to_lease_until": tx.now + timedelta(seconds=policy.lease)}
-        _START.run(tx.connection, lease, keys=list(ours))
-        for start in ours.values():
-            begun.append({"delivery_id": start.delivery_id, "n": start.attempts + 1, "started_at": tx.now})
-            if start.attempts == 0:
-                bodies.append({"delivery_id": start.delivery_id, "body": start.body})
+        for start in starts:
+            if start.delivery_id in ours:
+                begun.append({"delivery_id": start.delivery_id, "n": start.attempts + 1, "started_at": tx.now})
+                if start.attempts == 0:
+                    bodies.append({"delivery_id": start.delivery_id, "body": start.body})
     _BEGIN_ATTEMPTS.run(tx.connection, begun)
     _KEEP_BODIES.run(tx.connection, bodies)
     return results
 
 
-def _that_may_go(tx: Transaction, policy: ChannelPolicy, starts: Sequence[Start]) -> dict[str, Start]:
-    """Return those that the channel still takes, by id; give back the others. A breaker that is open lets its probe pass."""
+def _start_offered(tx: Transaction, policy: ChannelPolicy, starts: Sequence[Start]) -> set[str]:
+    """Take those that still wait for their first attempt, and begin it; return which."""
     if not starts:
-        return {}
+        return set()
+    lease = {"to_owner": tx.owner, "to_lease_until": tx.now + timedelta(seconds=policy.lease)}
+    rows = _TAKE_AND_START.all(
+        tx.connection, lease | {"to_first_attempt_at": tx.now}, keys=[start.delivery_id for start in starts]
+    )
+    tx.move("deliveries", DeliveryState.PENDING, DeliveryState.SENDING, len(rows))
+    return {row.id for row in rows}
+
+
+def _start_claimed(tx: Transaction, policy: ChannelPolicy, starts: Sequence[Start]) -> set[str]:
+    """Begin the next attempt at those that are claimed and ours, under a new lease; return which."""
+    if not starts:
+        return set()
+    claimed = _CLAIMED.all(
+        tx.connection, {"owner": tx.owner, "now": tx.now}, keys=[start.delivery_id for start in starts]
+    )
+    attempts_of = {row.id: row.attempts for row in claimed}
+    ours = [start.delivery_id for start in starts if attempts_of.get(start.delivery_id) == start.attempts]
+    lease = {"to_first_attempt_at": tx.now, "to_lease_until": tx.now + timedelta(seconds=policy.lease)}
+    _START.run(tx.connection, lease, keys=ours)
+    return set(ours)
+
+
+def _that_may_go(tx: Transaction, policy: ChannelPolicy, starts: Sequence[Start]) -> Sequence[Start]:
+    """Return those that the channel still takes; give back claims of others. A breaker that is open lets its probe pass."""
+    if not starts:
+        return starts
     channel = CHANNEL.first(tx.connection, {"key": tx.channel_id(policy.key)})
     blocked = channel.blocked_until is not None and channel.blocked_until > tx.now
-    held = [each.delivery_id for each in starts if blocked or (channel.broken_since is not None and not each.probe)]
+    if not blocked and channel.broken_since is None:
+        return starts
+    held = {each.delivery_id for each in starts if blocked or not each.probe}
     if held:
-        release(tx, held)
+        unclaim(tx, [[each.delivery_id for each in starts if each.taken and each.delivery_id in held]])
         tx.due_channels.add(policy.key)
-    return {each.delivery_id: each for each in starts if each.delivery_id not in held}
+    return [each for each in starts if each.delivery_id not in held]
 
 
 def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequence[Outcome]]]) -> list[list[Settled]]:

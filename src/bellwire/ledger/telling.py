@@ -24,7 +24,7 @@ from bellwire.records import Claim, Claims, Settled
 from bellwire.trouble_records import Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bellwire.ledger.transaction import Transaction
     from bellwire.ledger.types import AnyRow
@@ -60,8 +60,11 @@ class TroubleMessages:
         del policy
         return await self._writer.run(start_messages, starts)
 
-    async def advance(self, policy: ChannelPolicy, starts: Sequence[Start], limit: int) -> tuple[list[bool], Claims]:
+    async def advance(
+        self, policy: ChannelPolicy, starts: Sequence[Start], limit: int, offered: Collection[str] | None
+    ) -> tuple[list[bool], Claims]:
         """Write attempts before they are made; if there is room, return the channel's next message."""
+        del offered
         ours = await self.start(policy, starts) if starts else []
         return ours, await self.claim(policy, limit) if limit else Claims()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import bindparam, select
 
+from bellwire.ledger.fresh import FreshAlerts
 from bellwire.ledger.prepared import Insertion, Prepared
 from bellwire.ledger.tables import accounts, channels, totals
 
@@ -81,10 +82,12 @@ class Context:
     owner: str  # who claims
     directory: Directory = field(default_factory=Directory)
     facts: Facts = field(default_factory=Facts)
+    fresh: FreshAlerts = field(default_factory=FreshAlerts)
 
     def forget(self) -> None:
         """After a rollback: what was seen may never have been."""
         self.directory.forget()
+        self.fresh.clear()
         self.facts.silences = self.facts.repeats = None
 
 
@@ -102,6 +105,7 @@ class Transaction:
         self.now: datetime = context.clock.now()
         self.wall: datetime = context.clock.wall()
         self.facts = context.facts
+        self.fresh = context.fresh
         self.owner = context.owner
         self.due_channels: set[ChannelKey] = set()  # may have new work after the commit
         self.due_accounts: set[AccountKey] = set()  # may have new read marks after the commit
