@@ -162,10 +162,13 @@ class Dispatch:
         self._turned_at = self._clock.now()
         while self._faults and self._writing is not None:
             await asyncio.wait({self._writing})  # what the other side said holds for what comes next
+        self._turned_at = self._clock.now()
         stale = [each for each in self._ready if (self._turned_at - each.taken_at).total_seconds() >= _STANDS]
         if stale:
             self._slow_until = self._turned_at + timedelta(seconds=_SLOW_FOR)
             await self._give_back(stale)
+        if self._stopping:
+            return
         claims = await self._advance()
         if self._ready and len(self._sends) < self._lane.width:
             await self._make_room()
@@ -187,7 +190,7 @@ class Dispatch:
         ahead = self._lane.ahead if self._turned_at >= self._slow_until else 0
         limit = max(0, free - len(going) + ahead - len(standing))
         starts = [each.claim.start(each.body or b"") for each in going]
-        offered = [each.claim.message.delivery_id for each in standing if not each.claim.taken]
+        offered = [each.claim.message.delivery_id for each in standing if each.claim.offered_at is not None]
         ours, claims = await self._ledger.advance(
             self._lane.policy, starts, limit, offered if self._lane.ahead else None
         )
@@ -209,7 +212,7 @@ class Dispatch:
 
     async def _give_back(self, ready: list[_Ready]) -> None:
         if ready:
-            if claimed := [each.claim.message.delivery_id for each in ready if each.claim.taken]:
+            if claimed := [each.claim.message.delivery_id for each in ready if each.claim.offered_at is None]:
                 await self._ledger.unclaim(claimed)
             self._ready = [each for each in self._ready if each not in ready]
 

@@ -1,4 +1,7 @@
-"""Work that follows from something sent, and may fail: it holds up nobody, is logged, and does not outlive its owner."""
+"""Work that follows from something sent, and may fail: it holds up nobody, is logged, and does not outlive its owner.
+
+An owner's errands are done one after the other, in the order in which they were started.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     Errand = Callable[[], Awaitable[float | None]]
 
-_MOST = 5  # times: each of them holds the other side's whole channel up
+_MOST = 5  # pauses in a row: each of them holds the other side's whole channel up
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +28,7 @@ class Errands:
     """Errands of one owner: kept until what they follow from is certain, then started. ``name`` names the tasks.
 
     One that returns seconds was asked to leave the other side alone for so long: ``paused`` is told until when, and it is
-    done again then.
+    done again then, unless the other side has had enough of it.
     """
 
     def __init__(self, name: str, clock: Clock, paused: Callable[[datetime], Awaitable[None]]) -> None:
@@ -33,6 +36,8 @@ class Errands:
         self._clock = clock
         self._paused = paused
         self._paused_until = clock.now()
+        self._pauses = 0  # in a row
+        self._turn = asyncio.Lock()
         self._kept: dict[str, Errand] = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self._ended = False
@@ -66,16 +71,24 @@ class Errands:
 
     async def _run(self, errand: Errand) -> None:
         try:
-            for _ in range(_MOST):
-                await self._until_free()
-                if (seconds := await errand()) is None:
-                    return
-                until = self._clock.now() + timedelta(seconds=seconds)
-                self.pause(until)
-                await self._paused(until)
-            log.warning("errand_dropped", errand=self._name)
+            async with self._turn:
+                await self._do(errand)
         except Exception:
             log.exception("errand_failed", errand=self._name)
+
+    async def _do(self, errand: Errand) -> None:
+        while True:
+            await self._until_free()
+            if (seconds := await errand()) is None:
+                self._pauses = 0
+                return
+            until = self._clock.now() + timedelta(seconds=seconds)
+            self.pause(until)
+            await self._paused(until)
+            self._pauses += 1
+            if self._pauses >= _MOST:
+                log.warning("errand_dropped", errand=self._name)
+                return
 
     async def _until_free(self) -> None:
         while (left := (self._paused_until - self._clock.now()).total_seconds()) > 0:

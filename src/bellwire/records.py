@@ -154,8 +154,8 @@ class FellBack:
 class Claim:
     """A delivery that its claimer must now send. ``body`` is None until the first attempt froze one.
 
-    With a frozen body the message has no alerts any more; ``members`` are their ids. What is not ``taken`` is only
-    offered: the attempt takes it, if nothing else has become of it.
+    With a frozen body the message has no alerts any more; ``members`` are their ids. What was only offered, at
+    ``offered_at``, is taken by the attempt, if that comes soon and nothing else has become of it.
     """
 
     message: Message
@@ -168,12 +168,16 @@ class Claim:
     group: str | None = None  # see model.Envelope
     probe: bool = False  # the channel's breaker is open: this one shows whether it works again
     members: tuple[str, ...] = ()
-    taken: bool = True
+    offered_at: datetime | None = None
 
     def start(self, body: bytes) -> Start:
         """Return the attempt at it, with the body frozen."""
         return Start(
-            delivery_id=self.message.delivery_id, attempts=self.attempts, body=body, probe=self.probe, taken=self.taken
+            delivery_id=self.message.delivery_id,
+            attempts=self.attempts,
+            body=body,
+            probe=self.probe,
+            offered_at=self.offered_at,
         )
 
 
@@ -197,7 +201,7 @@ class Start:
     attempts: int
     body: bytes
     probe: bool = False
-    taken: bool = True
+    offered_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bellwire.errors import Verdict
+from bellwire.ledger.ledger import Ledger
 from bellwire.model import DeliveryState
+from bellwire.records import NewSilence
 from ledger_rig import backed, deliveries, end, fail, owed, send, states, take
-from makers import OPS, PAGER, a_policy, an_arrival, ids
+from makers import OPS, PAGER, a_policy, an_alert, an_arrival, ids
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bellwire.ledger.ledger import Ledger
     from bellwire.records import ChannelPolicy, Claims
     from fakes import FakeClock
 
@@ -146,11 +147,10 @@ async def test_its_stand_ins_get_what_dies_so(ledger: Ledger, clock: FakeClock) 
 
 
 async def test_many_die_some_at_a_time_and_the_rest_is_looked_at_at_once(ledger: Ledger, clock: FakeClock) -> None:
-    policy = patient()
+    policy, work = patient(), ledger.work(PAGER)
     await ledger.record([an_arrival(PAGER) for _ in range(701)])
     await send(ledger, policy, due_at=clock.now(), **BROKEN)
     await clock.advance(MAX_AGE)
-    work = ledger.work(PAGER)
 
     work.clear()
     assert (await look(ledger, policy)).died == 500
@@ -174,3 +174,64 @@ async def test_a_group_that_dies_lets_its_next_message_wait_for_its_own_age(ledg
     assert await states(ledger) == {"dead": 1, "in_flight": 1}
     await clock.advance(MAX_AGE)
     assert (await look(ledger, policy)).died == 1
+
+
+async def test_what_waited_while_nobody_was_there_is_not_held_to_have_failed(ledger_url: str, clock: FakeClock) -> None:
+    policy = a_policy(PAGER, max_age=MAX_AGE, initial_backoff=60.0, max_backoff=60.0)
+    before = await Ledger.open(ledger_url, lambda _last: clock)
+    await before.record([an_arrival(PAGER) for _ in range(3)])
+    await end(before, policy, await take(before, policy, 1), due_at=clock.now(), **BROKEN)
+    await before.close()
+    await clock.advance(25 * MAX_AGE)
+    after = await Ledger.open(ledger_url, lambda _last: clock)
+    try:
+        await end(
+            after, policy, await take(after, policy, 1), due_at=clock.now(), **BROKEN
+        )  # the network is not up yet
+        assert (await look(after, policy)).died == 0
+        await clock.advance(60)
+        await send(after, policy)
+        await send(after, policy)
+        assert (await states(after))["delivered"] == 3
+    finally:
+        await after.close()
+
+
+async def test_a_channel_that_was_paused_gets_its_time_again(ledger: Ledger, clock: FakeClock) -> None:
+    policy = patient()
+    await ledger.record([an_arrival(PAGER) for _ in range(2)])
+    await end(ledger, policy, await take(ledger, policy, 1), due_at=clock.now(), **BROKEN)
+    await clock.advance(3 * MAX_AGE)  # the receiver was paused, and is no more:
+    ledger.work(PAGER)
+    await end(ledger, policy, await take(ledger, policy, 1), due_at=clock.now(), **BROKEN)
+    assert (await look(ledger, policy)).died == 0
+    await clock.advance(MAX_AGE)
+    assert (await look(ledger, policy)).died == 2
+
+
+async def test_what_is_silenced_is_suppressed_and_does_not_die(ledger: Ledger, clock: FakeClock) -> None:
+    policy = patient()
+    await ledger.record([an_arrival(PAGER, alert=an_alert(title="Noise")), an_arrival(PAGER)])
+    await send(ledger, policy, due_at=clock.now(), **BROKEN)
+    wall = clock.wall()
+    await ledger.silences.add(
+        NewSilence(
+            matchers=('title="Noise"',),
+            starts_at=wall,
+            ends_at=wall + timedelta(days=1),
+            author="ann",
+            comment="known",
+        )
+    )
+    await clock.advance(MAX_AGE)
+    assert (await look(ledger, policy)).died == 1
+    assert await states(ledger) == {"suppressed": 1, "dead": 1}
+
+
+async def test_a_very_long_age_and_what_is_never_due_do_no_harm(ledger: Ledger, clock: FakeClock) -> None:
+    policy = patient(max_age=9000 * 365 * 86_400.0)
+    await ledger.record([an_arrival(PAGER)])
+    await send(ledger, policy, due_at=clock.now(), **BROKEN)
+    await ledger.record([an_arrival(PAGER, digest=True)])  # of a catch-up that has not ended
+    claims = await look(ledger, policy)
+    assert (claims.died, claims.next_due) == (0, clock.now() + timedelta(seconds=7200))

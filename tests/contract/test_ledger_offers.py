@@ -36,7 +36,7 @@ def names(claims: list[Claim]) -> list[str]:
 async def test_an_offer_changes_nothing_and_its_attempt_takes_it(ledger: Ledger) -> None:
     (alert_id,) = ids(await ledger.record([an_arrival(PAGER, alert=an_alert(payload={"a": [1, "x"]}))]))
     (offer,) = await offers(ledger)
-    assert not offer.taken
+    assert offer.offered_at is not None
     assert [alert.id for alert in offer.message.alerts] == [alert_id]
     assert [each["state"] for each in await deliveries(ledger)] == [DeliveryState.PENDING]
 
@@ -71,6 +71,27 @@ async def test_what_was_read_at_its_vendor_is_not_begun(ledger: Ledger) -> None:
     assert await states(ledger) == {"suppressed": 1}
 
 
+async def test_an_offer_holds_for_a_moment_only(ledger: Ledger, clock: FakeClock) -> None:
+    await ledger.record([an_arrival(PAGER)])
+    offered = await offers(ledger)
+    await clock.advance(2)  # a silence may have come, a window closed
+    assert await begin(ledger, offered) == [False]
+    again = await offers(ledger)
+    assert names(again) == names(offered)
+    assert await begin(ledger, again) == [True]
+
+
+async def test_an_offer_that_has_become_a_digest_meanwhile_is_not_begun(ledger: Ledger, clock: FakeClock) -> None:
+    await ledger.record([an_arrival(PAGER) for _ in range(5)])
+    await clock.advance(31)
+    limited: Any = a_policy(rate=RateLimit(per_second=1, burst=1, max_delay=30))
+    offered = await offers(ledger)
+    digest = (await ledger.claim(limited, 10)).claims
+    await ledger.unclaim(names(list(digest)))
+    assert await begin(ledger, offered) == [False] * 5
+    assert [each["kind"] for each in await deliveries(ledger, DeliveryState.PENDING)] == [DeliveryKind.DIGEST]
+
+
 async def test_a_pause_that_came_after_the_offer_holds(ledger: Ledger, clock: FakeClock) -> None:
     await ledger.record([an_arrival(PAGER) for _ in range(2)])
     offered = await offers(ledger)
@@ -89,7 +110,7 @@ async def test_a_retry_and_a_group_are_taken(ledger: Ledger) -> None:
     await end(ledger, a_policy(), [first], verdict=Verdict.RETRY, reason="http_503", due_at=ledger.clock.now())
     await ledger.record([in_a_group(1, PAGER)])
     claims = await offers(ledger)
-    assert [(claim.taken, claim.attempts) for claim in claims] == [(True, 1), (True, 0)]
+    assert [(claim.offered_at is None, claim.attempts) for claim in claims] == [(True, 1), (True, 0)]
     assert await begin(ledger, claims) == [True, True]
 
 
@@ -98,7 +119,7 @@ async def test_stand_ins_are_taken(ledger: Ledger) -> None:
     await ledger.record([an_arrival(PAGER)])
     await send(ledger, backed, **DEAD)
     (claim,) = await offers(ledger, policy=a_policy(OPS))
-    assert (claim.kind, claim.taken) == (DeliveryKind.FALLBACK, True)
+    assert (claim.kind, claim.offered_at is None) == (DeliveryKind.FALLBACK, True)
 
 
 async def test_a_broken_channel_takes_its_probe(ledger: Ledger, clock: FakeClock) -> None:
@@ -108,19 +129,19 @@ async def test_a_broken_channel_takes_its_probe(ledger: Ledger, clock: FakeClock
     await ledger.record([an_arrival(PAGER)])
     await clock.advance(1)
     (probe,) = await offers(ledger, policy=policy)
-    assert (probe.taken, probe.probe) == (True, True)
+    assert (probe.offered_at is None, probe.probe) == (True, True)
 
 
 async def test_a_token_is_taken_together_with_its_delivery(ledger: Ledger) -> None:
     policy: Any = a_policy(rate=RateLimit(per_second=1, burst=2, max_delay=30))
     await ledger.record([an_arrival(PAGER) for _ in range(3)])
-    assert [claim.taken for claim in await offers(ledger, policy=policy)] == [True, True]
+    assert [claim.offered_at is None for claim in await offers(ledger, policy=policy)] == [True, True]
 
 
 async def test_without_a_word_of_offers_everything_is_taken(ledger: Ledger) -> None:
     await ledger.record([an_arrival(PAGER)])
     _, claims = await ledger.advance(a_policy(), [], 10)
-    assert [claim.taken for claim in claims.claims] == [True]
+    assert [claim.offered_at is None for claim in claims.claims] == [True]
 
 
 async def test_what_cannot_be_kept_as_it_is_comes_from_the_database(ledger: Ledger) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bellwire.errands import Errands
 from fakes import FakeClock, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 async def unpaused(_until: datetime) -> None:
@@ -114,7 +118,28 @@ async def test_a_pause_of_its_owner_holds_for_it_too() -> None:
     await errands.end()
 
 
-async def test_one_that_is_put_off_again_and_again_is_dropped() -> None:
+async def test_errands_are_done_one_after_the_other() -> None:
+    errands, begun, go_on = errands_of(), list[int](), asyncio.Event()
+
+    def number(which: int) -> Callable[[], Awaitable[None]]:
+        async def errand() -> None:
+            begun.append(which)
+            await go_on.wait()
+
+        return errand
+
+    for which in (1, 2):
+        errands.keep(str(which), number(which))
+        errands.start([str(which)])
+    await settle()
+    assert begun == [1]
+    go_on.set()
+    await settle()
+    assert begun == [1, 2]
+    await errands.end()
+
+
+async def test_those_that_are_put_off_again_and_again_are_dropped() -> None:
     clock, tries = FakeClock(), list[float]()
 
     async def paused(_until: datetime) -> None:
@@ -126,10 +151,11 @@ async def test_one_that_is_put_off_again_and_again_is_dropped() -> None:
 
     errands = Errands("e", clock, paused)
     errands.keep("a", errand)
+    errands.keep("b", errand)
     with structlog.testing.capture_logs() as logs:
-        errands.start(["a"])
-        for _ in range(10):
+        errands.start(["a", "b"])
+        for _ in range(20):
             await settle()
             await clock.advance(1)
-    assert len(tries) == 5
-    assert [log["event"] for log in logs] == ["errand_dropped"]
+    assert len(tries) == 6  # the other side has had enough of the first one: the second asks once
+    assert [log["event"] for log in logs] == ["errand_dropped"] * 2

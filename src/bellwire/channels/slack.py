@@ -7,7 +7,6 @@ about before it is posted again.
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -112,7 +111,7 @@ class SlackWebApi:
             begun = Thread.begun(self._channel, conversation, message["ts"], body)
             return Receipt(detail=detail, remote=conversation, group=begun.dump())
         thread = thread.with_reply(body)
-        show = partial(self._count.show, thread, time_of(message) or envelope.sent_at, envelope.sent_at)
+        show = self._count.showing(thread, time_of(message) or envelope.sent_at, envelope.sent_at)
         # the thread may be in a conversation that has another name by now: questions go to the one that is configured
         return Receipt(detail=f"{detail}, in the thread", remote=envelope.remote, group=thread.dump(), afterwards=show)
 

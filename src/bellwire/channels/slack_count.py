@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from bellwire.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from bellwire.channels.slack_client import SlackClient
@@ -40,22 +42,24 @@ class RunningCount:
     def __init__(self, client: SlackClient) -> None:
         self._client = client
         self._failed: OrderedDict[tuple[str, str], bool] = OrderedDict()  # True: for good
-        self._latest: dict[tuple[str, str], int] = {}  # of edits that have not ended: the greatest count
+        self._latest: OrderedDict[tuple[str, str], int] = OrderedDict()  # the greatest count that is to be shown
 
-    async def show(self, thread: Thread, last: datetime, sent_at: datetime) -> float | None:
-        """Show how many alerts the group had so far, and when the last ones came.
+    def showing(self, thread: Thread, last: datetime, sent_at: datetime) -> Callable[[], Awaitable[float | None]]:
+        """Return what shows how many alerts the group had so far, and when the last ones came.
 
-        Returns for how many seconds Slack asked to be left alone: then it is to be shown again. What a later count has
+        It returns for how many seconds Slack asked to be left alone: then it is to be shown again. What a later count has
         overtaken is shown no more.
         """
         key = (thread.channel, thread.ts)
+        self._latest[key] = max(thread.alerts, self._latest.get(key, 0))
+        if len(self._latest) > _REMEMBERED:
+            self._latest.popitem(last=False)
+        return partial(self._show, key, thread, last, sent_at)
+
+    async def _show(self, key: tuple[str, str], thread: Thread, last: datetime, sent_at: datetime) -> float | None:
         if self._failed.get(key) or self._latest.get(key, 0) > thread.alerts:
             return None
-        self._latest[key] = thread.alerts
-        pause = await self._edit(key, thread.edit(last), sent_at)
-        if pause is None and self._latest.get(key) == thread.alerts:
-            del self._latest[key]
-        return pause
+        return await self._edit(key, thread.edit(last), sent_at)
 
     async def _edit(self, key: tuple[str, str], arguments: dict[str, Any], sent_at: datetime) -> float | None:
         try:

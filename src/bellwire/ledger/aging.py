@@ -2,8 +2,8 @@
 
 What may not be attempted cannot fail either: its age would be looked at one probe at a time. So each claim that such a
 channel turns down looks at it. The age counts from the first attempt; what a channel keeps even from that counts as
-attempted since. What was too old before the channel was held up (the daemon was down for days) gets its turn, unless it
-is held up for as long again.
+attempted since. What was too old before the channel was held up, or before anybody served it (the daemon was down, the
+receiver paused), gets its turn, unless it is held up for as long again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, select
 
 from bellwire.ledger.ending import Endings
 from bellwire.ledger.prepared import Prepared
+from bellwire.ledger.screening import screen
 from bellwire.ledger.tables import CLAIMABLE, TRIED, deliveries
 from bellwire.ledger.types import Instant
 from bellwire.records import Claims
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 REASON = "max_age"
 
 _BATCH = 500  # bounds the transaction: others wait for it
+_LONGEST = timedelta(days=3650)  # what is older than that was never meant to get old
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 _TRIED = (
@@ -34,6 +36,7 @@ _TRIED = (
     .where(
         TRIED,
         deliveries.c.channel_id == bindparam("channel"),
+        deliveries.c.wall_due_at.is_(None),  # else it waits for a window, not for the channel
         deliveries.c.first_attempt_at > bindparam("after", type_=Instant),
     )
     .order_by(deliveries.c.first_attempt_at)
@@ -44,6 +47,7 @@ _UNTRIED = (
         CLAIMABLE,
         deliveries.c.attempts == 0,
         deliveries.c.channel_id == bindparam("channel"),
+        deliveries.c.wall_due_at.is_(None),
         deliveries.c.due_at > bindparam("after", type_=Instant),
     )
     .order_by(deliveries.c.due_at, deliveries.c.id)
@@ -61,31 +65,35 @@ class Hold(NamedTuple):
     until: datetime
 
 
-def hold_of(channel: AnyRow, now: datetime) -> Hold | None:
-    """Return what holds the channel up now, from its row."""
+def hold_of(channel: AnyRow, served_since: datetime, now: datetime) -> Hold | None:
+    """Return what holds the channel up now, from its row: since when, as far as anybody has served it."""
     reasons = (channel.blocked_since, channel.blocked_until), (channel.broken_since, channel.probe_at)
     holds = [Hold(since or now, until) for since, until in reasons if until is not None and until > now]
-    return Hold(min(each.since for each in holds), max(each.until for each in holds)) if holds else None
+    if not holds:
+        return None
+    since = min(each.since for each in holds)
+    return Hold(max(since, served_since), max(each.until for each in holds))
 
 
 def wait_out(tx: Transaction, policy: ChannelPolicy, channel: AnyRow, hold: Hold) -> Claims:
     """Let some of what is too old die; say when to ask again: at the hold's end, or once more of it is too old."""
-    max_age = timedelta(seconds=policy.max_age)
+    max_age = min(timedelta(seconds=policy.max_age), _LONGEST)
     before = tx.now - max_age
     lasting = hold.since <= before
     old = {"channel": channel.id, "after": _EVER if lasting else hold.since - max_age, "until": before}
-    dying = _OLD_TRIED.all(tx.connection, old)
+    found = _OLD_TRIED.all(tx.connection, old)
     if lasting:
-        dying = (dying + _OLD_UNTRIED.all(tx.connection, old))[:_BATCH]
+        found = (found + _OLD_UNTRIED.all(tx.connection, old))[:_BATCH]
+    dying = screen(tx, found)
     if dying:
         _end(tx, policy, channel.id, dying)
-    if len(dying) == _BATCH:
+    if len(found) == _BATCH:
         tx.due_channels.add(policy.key)  # there is more to look at than one transaction should
     left = {"channel": channel.id, "after": before}
     moments = [hold.until]
     if tried := _NEXT_TRIED.first(tx.connection, left):
         moments.append(tried.first_attempt_at + max_age)
-    if untried := _NEXT_UNTRIED.first(tx.connection, left):
+    if (untried := _NEXT_UNTRIED.first(tx.connection, left)) and untried.due_at < hold.until:
         moments.append(max(untried.due_at, hold.since) + max_age)
     return Claims(next_due=min(moments), died=len(dying))
 

@@ -139,7 +139,7 @@ def _claim(tx: Transaction, policy: ChannelPolicy, limit: int, offered: Collecti
     channel_id = tx.channel_id(policy.key)
     channel = CHANNEL.first(tx.connection, {"key": channel_id})
     _expire_leases(tx, channel_id)
-    if hold := hold_of(channel, tx.now):
+    if hold := hold_of(channel, tx.served_since(policy.key), tx.now):
         return wait_out(tx, policy, channel, hold)
     if channel.broken_since is not None:  # one probe at a time
         limit = 0 if _sending(tx, channel_id) else 1
@@ -338,7 +338,7 @@ def _claims(
             group=left.get(row.id, "") if row.group_key else None,
             probe=probe,
             members=tuple(frozen.get(row.id, ())),
-            taken=row.id not in on_offer,
+            offered_at=tx.now if row.id in on_offer else None,
         )
         for row in rows
     )

@@ -85,7 +85,7 @@ class Ledger:
         self._channel_work: dict[ChannelKey, asyncio.Event] = {}
         with database.reader.connect() as connection:
             last = last_id(connection)
-        context = Context(clock=clock, ids=Ids(last), owner=secrets.token_hex(8))
+        context = Context(clock=clock, ids=Ids(last), owner=secrets.token_hex(8), started_at=clock.now())
         self._facts = context.facts
         self._writer = Writer(database.writer, context, self._committed)
         self.on_suppressed: Callable[[Mapping[str, int]], None] = lambda _: None
@@ -241,7 +241,11 @@ class Ledger:
         return await self._writer.run(standing_in.fall_back_late, policies)
 
     def work(self, channel: ChannelKey) -> asyncio.Event:
-        """Return the event that says that the channel may have work."""
+        """Return the event that says that the channel may have work. Whoever asks serves the channel from now on."""
+        self._facts.served_since[channel] = self.clock.now()
+        return self._work(channel)
+
+    def _work(self, channel: ChannelKey) -> asyncio.Event:
         return self._channel_work.setdefault(channel, asyncio.Event())
 
     # --- acknowledge ---
@@ -328,7 +332,7 @@ class Ledger:
     def _committed(self, transaction: Transaction) -> None:
         channels = self._channel_work if transaction.wake_all else transaction.due_channels
         for channel in channels:
-            self.work(channel).set()
+            self._work(channel).set()
         for account in transaction.due_accounts:
             self.on_marks_owed(account)
         if transaction.suppressed:

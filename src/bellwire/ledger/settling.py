@@ -20,7 +20,7 @@ from bellwire.ledger.tables import (
     delivery_bodies,
 )
 from bellwire.ledger.types import Instant
-from bellwire.model import DeliveryState
+from bellwire.model import DeliveryKind, DeliveryState
 from bellwire.records import Claims, Settled
 
 if TYPE_CHECKING:
@@ -40,9 +40,18 @@ _START = Prepared(
         lease_until=bindparam("to_lease_until"),
     )
 )
+_OFFER_HOLDS = timedelta(seconds=2)  # then silences and windows must be asked again
+
 _TAKE_AND_START = Prepared(
     deliveries.update()
-    .where(CLAIMABLE, deliveries.c.attempts == 0, deliveries.c.id.in_(KEYS))
+    .where(
+        CLAIMABLE,
+        deliveries.c.id.in_(KEYS),
+        deliveries.c.attempts == 0,
+        deliveries.c.kind == DeliveryKind.ALERT,  # and still no digest
+        deliveries.c.parts == 1,
+        deliveries.c.wall_due_at.is_(None),
+    )
     .values(
         state=DeliveryState.SENDING,
         open=False,
@@ -99,8 +108,8 @@ def start_attempts(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Seque
     results = []
     for policy, starts in batches:
         may_go = _that_may_go(tx, policy, starts)
-        ours = _start_offered(tx, policy, [start for start in may_go if not start.taken])
-        ours |= _start_claimed(tx, policy, [start for start in may_go if start.taken])
+        ours = _start_offered(tx, policy, [start for start in may_go if start.offered_at is not None])
+        ours |= _start_claimed(tx, policy, [start for start in may_go if start.offered_at is None])
         results.append([start.delivery_id in ours for start in starts])
         for start in starts:
             if start.delivery_id in ours:
@@ -114,12 +123,11 @@ def start_attempts(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Seque
 
 def _start_offered(tx: Transaction, policy: ChannelPolicy, starts: Sequence[Start]) -> set[str]:
     """Take those that still wait for their first attempt, and begin it; return which."""
-    if not starts:
+    fresh = [each.delivery_id for each in starts if each.offered_at and tx.now - each.offered_at < _OFFER_HOLDS]
+    if not fresh:
         return set()
     lease = {"to_owner": tx.owner, "to_lease_until": tx.now + timedelta(seconds=policy.lease)}
-    rows = _TAKE_AND_START.all(
-        tx.connection, lease | {"to_first_attempt_at": tx.now}, keys=[start.delivery_id for start in starts]
-    )
+    rows = _TAKE_AND_START.all(tx.connection, lease | {"to_first_attempt_at": tx.now}, keys=fresh)
     tx.move("deliveries", DeliveryState.PENDING, DeliveryState.SENDING, len(rows))
     return {row.id for row in rows}
 
@@ -148,7 +156,7 @@ def _that_may_go(tx: Transaction, policy: ChannelPolicy, starts: Sequence[Start]
         return starts
     held = {each.delivery_id for each in starts if blocked or not each.probe}
     if held:
-        unclaim(tx, [[each.delivery_id for each in starts if each.taken and each.delivery_id in held]])
+        unclaim(tx, [[each.delivery_id for each in starts if each.offered_at is None and each.delivery_id in held]])
         tx.due_channels.add(policy.key)
     return [each for each in starts if each.delivery_id not in held]
 

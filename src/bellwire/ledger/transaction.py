@@ -71,6 +71,7 @@ class Facts:
     timetable: tuple[Calendar | None, tzinfo] = (None, UTC)
     silences: tuple[Silence, ...] | None = None
     repeats: bool | None = None  # there are any; None: not known
+    served_since: dict[ChannelKey, datetime] = field(default_factory=dict)  # from any thread, a channel at a time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +81,7 @@ class Context:
     clock: Clock
     ids: Ids
     owner: str  # who claims
+    started_at: datetime
     directory: Directory = field(default_factory=Directory)
     facts: Facts = field(default_factory=Facts)
     fresh: FreshAlerts = field(default_factory=FreshAlerts)
@@ -118,6 +120,10 @@ class Transaction:
     def new_id(self) -> str:
         """Return an id that is greater than all before it."""
         return self._context.ids.next(self.now)
+
+    def served_since(self, channel: ChannelKey) -> datetime:
+        """Return since when somebody has been there to send what the channel is owed."""
+        return self.facts.served_since.get(channel, self._context.started_at)
 
     def count(self, name: str, more: int = 1) -> None:
         """Add to a total; written at the end of the transaction."""
