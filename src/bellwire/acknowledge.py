@@ -10,7 +10,7 @@ import structlog
 
 from bellwire.errors import RejectedError, SourceError
 from bellwire.model import MarkOutcome, MarkResult
-from bellwire.records import MarkRecord
+from bellwire.records import DueMarks, MarkRecord
 
 if TYPE_CHECKING:
     import random
@@ -119,7 +119,10 @@ class Acknowledge:
             records = decide(due.marks, results, self._clock.now(), self._chance.random())
             await self._ledger.record_marks(records)
             self._count(records)
-            return 0.0
+            if len(due.marks) == _BATCH:
+                return 0.0
+            later = [record.due_at for record in records if record.due_at is not None]
+            due = DueMarks(next_due=min((at for at in (*later, due.next_due) if at is not None), default=None))
         return None if due.next_due is None else max(0.0, (due.next_due - self._clock.now()).total_seconds())
 
     async def _mark(self, upstream_ids: Sequence[str]) -> Mapping[str, MarkResult]:

@@ -95,6 +95,7 @@ class Dispatch:
         self._stopping = False
         self._sends: dict[asyncio.Task[None], _Sending] = {}  # the oldest first
         self._ready: list[_Ready] = []  # the oldest first
+        self._is_more = False  # as far as we know: more is due than we have
         self._outcomes: list[tuple[Claim, Outcome]] = []  # that nobody writes yet
         self._faults = 0  # outcomes that are not written and may hold for the whole channel
         self._errands = Errands(f"afterwards-{lane.policy.key}", clock, self._pause)
@@ -185,6 +186,7 @@ class Dispatch:
         Returns what was taken, None if there is no place.
         """
         if not (free := self._lane.width - len(self._sends)):
+            self._is_more = True
             return None
         going, standing = self._ready[:free], self._ready[free:]
         ahead = self._lane.ahead if self._turned_at >= self._slow_until else 0
@@ -199,6 +201,7 @@ class Dispatch:
                 task = asyncio.create_task(self._send(each.claim, each.body))
                 self._sends[task] = _Sending(each.claim.message.delivery_id, self._overdue_at())
                 task.add_done_callback(self._sent)
+        self._is_more = len(claims.claims) >= limit  # what comes later sets the event by itself
         if claims.died:
             log.error("deliveries_dead", channel=str(self.key), reason="max_age", deliveries=claims.died)
         if self._guard is None and self._sends:
@@ -230,7 +233,8 @@ class Dispatch:
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sends.pop(task, None)
-        self._work.set()
+        if self._is_more or self._ready:
+            self._work.set()
         if not self._is_crowded():
             self._roomy.set()
 

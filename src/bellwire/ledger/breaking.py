@@ -30,16 +30,21 @@ CHANNEL = Prepared(select(channels).where(channels.c.id == bindparam("key")))
 """The row of one channel."""
 
 
-def update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> None:
-    """Open or close the channel's breaker, and keep what the other side asked of all of the channel."""
+def update_channel(tx: Transaction, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> bool:
+    """Open or close the channel's breaker, and keep what the other side asked of all of the channel.
+
+    Return whether anything has changed.
+    """
     channel_id = tx.channel_id(policy.key)
     row = CHANNEL.first(tx.connection, {"key": channel_id})
     before = _ChannelState(*(getattr(row, name) for name in _ChannelState._fields))
     after = before
     for outcome in outcomes:
         after = _after(after, outcome, policy, tx.now)
-    if after != before:
-        tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(after._asdict()))
+    if after == before:
+        return False
+    tx.connection.execute(channels.update().where(channels.c.id == channel_id).values(after._asdict()))
+    return True
 
 
 def pause_channels(tx: Transaction, pauses: Sequence[tuple[ChannelKey, datetime]]) -> list[None]:

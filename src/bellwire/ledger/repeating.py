@@ -245,6 +245,7 @@ def _send(tx: Transaction, channel_id: int, waiter: AnyRow) -> bool:
     if placed is None:
         return False
     joining.write()
+    tx.wake_all = True
     here = and_(obligations.c.alert_id == waiter.alert_id, obligations.c.channel_id == channel_id)
     tx.connection.execute(obligations.update().where(here).values(delivery_id=placed, reason=None))
     _finish(tx, [waiter.delivery_id], DeliveryState.MERGED, f"merged into {placed}")

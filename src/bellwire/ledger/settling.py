@@ -167,6 +167,7 @@ def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequ
     unsettled = {row.id: row for row in _UNSETTLED.all(tx.connection, keys=ids)}
     endings = Endings(tx)
     by_channel: dict[ChannelKey, tuple[ChannelPolicy, list[Outcome]]] = {}
+    freeing: set[ChannelKey] = set()  # there may be more to send now than before
     for policy, outcomes in batches:
         counted = by_channel.setdefault(policy.key, (policy, []))[1]
         for outcome in outcomes:
@@ -175,10 +176,12 @@ def settle_outcomes(tx: Transaction, batches: Sequence[tuple[ChannelPolicy, Sequ
             if row is not None and (outcome.verdict is None or outcome.attempt == row.attempts):
                 endings.add(outcome, row)
                 counted.append(outcome)
+                if outcome.verdict is not None or row.group_key:
+                    freeing.add(policy.key)
                 del unsettled[outcome.delivery_id]
     for policy, counted in by_channel.values():
-        update_channel(tx, policy, counted)
-        tx.due_channels.add(policy.key)
+        if update_channel(tx, policy, counted) or policy.key in freeing:
+            tx.due_channels.add(policy.key)
     endings.write()
     endings.stand_in({tx.channel_id(policy.key): policy.fallbacks for policy, _ in by_channel.values()})
     latencies = endings.settle_alerts()

@@ -71,6 +71,7 @@ class TroubleMessages:
     async def settle(self, policy: ChannelPolicy, outcomes: Sequence[Outcome]) -> list[Settled]:
         """Write outcomes."""
         await self._writer.run(settle_messages, (policy, outcomes), first=True)
+        self.work(policy.key).set()  # the next one may go
         return [Settled() for _ in outcomes]
 
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
