@@ -193,9 +193,7 @@ class Dispatch:
         limit = max(0, free - len(going) + ahead - len(standing))
         starts = [each.claim.start(each.body or b"") for each in going]
         offered = [each.claim.message.delivery_id for each in standing if each.claim.offered_at is not None]
-        ours, claims = await self._ledger.advance(
-            self._lane.policy, starts, limit, offered if self._lane.ahead else None
-        )
+        ours, claims = await self._ledger.advance(self._lane.policy, starts, limit, offered if ahead else None)
         for each, is_ours in zip(going, ours, strict=True):
             if is_ours:
                 task = asyncio.create_task(self._send(each.claim, each.body))
@@ -211,6 +209,9 @@ class Dispatch:
         taken = [(claim, self._renderer.body(claim)) for claim in claims.claims]
         now = self._clock.now()  # a slow commit, or slow templates, must not make them stale before they stand here
         self._ready = standing + [_Ready(claim=claim, body=body, taken_at=now) for claim, body in taken]
+        offers = [claim.offered_at for claim in claims.claims if claim.offered_at is not None]
+        if offers and (now - min(offers)).total_seconds() >= _STANDS:
+            self._slow_until = now + timedelta(seconds=_SLOW_FOR)  # they will hardly hold: what comes next is claimed
         return claims
 
     async def _give_back(self, ready: list[_Ready]) -> None:

@@ -111,3 +111,16 @@ async def test_what_was_read_elsewhere_is_counted_once(ledger: Ledger) -> None:
     await read(ledger, arrival)
     await read(ledger, arrival)
     assert counted == [{"read_upstream": 2}]
+
+
+async def test_the_next_message_of_its_group_is_looked_for_at_once(ledger: Ledger, clock: FakeClock) -> None:
+    group = {"group_key": "g", "group_labels": {}}
+    first, policy, work = an_arrival(PAGER, destination=group), a_policy(PAGER), ledger.work(PAGER)
+    await ledger.record([first])
+    await fail(ledger, policy, due_at=clock.now() + timedelta(seconds=300))
+    await ledger.record([an_arrival(PAGER, destination=group)])
+    await ledger.ping()
+    work.clear()
+    assert await read(ledger, first) == 1
+    assert work.is_set()
+    assert len(await take(ledger, policy)) == 1

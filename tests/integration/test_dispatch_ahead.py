@@ -108,12 +108,13 @@ async def until_delivered(ledger: Ledger, number: int) -> None:
             await ledger.ping()
 
 
+@pytest.mark.parametrize("seconds", [1.5, 2.5])
 @pytest.mark.parametrize("width", [1, 4])
 async def test_commits_that_take_long_keep_nothing_from_being_sent(
-    ledger: Ledger, clock: FakeClock, width: int
+    ledger: Ledger, clock: FakeClock, width: int, seconds: float
 ) -> None:
     async def slowly(_starts: Sequence[Start]) -> None:
-        await clock.advance(1.5)
+        await clock.advance(seconds)
 
     troubled, channel = Troubled(ledger), Channel()
     troubled.after = slowly

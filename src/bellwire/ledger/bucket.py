@@ -36,6 +36,6 @@ class Bucket:
 
     @property
     def next_at(self) -> datetime:
-        """When there is a whole token."""
-        missing = max(0.0, 1.0 - self._tokens)
-        return self._now + timedelta(seconds=missing / self._rate.per_second)
+        """When there is a whole token: now only if there is one."""
+        missing = timedelta(seconds=max(0.0, 1.0 - self._tokens) / self._rate.per_second)
+        return self._now + (missing if self.whole else max(missing, timedelta.resolution))

@@ -144,3 +144,4 @@ def _end(tx: Transaction, rows: Sequence[AnyRow], reason: str) -> None:
         # A delivery that waited behind another of its group holds up nobody.
         if row.state is DeliveryState.PENDING and row.group_key and row.head:
             advance_group(tx, row, sent=False)
+            tx.wake_all = True  # its next message may go at once
