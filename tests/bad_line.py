@@ -123,6 +123,7 @@ class Line:
         task = asyncio.create_task(self._serve(client))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
+        task.add_done_callback(lambda _task: client.close())  # one that is cut before its first step closes nothing
 
     async def _serve(self, client: socket.socket) -> None:
         try:
