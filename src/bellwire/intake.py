@@ -121,6 +121,10 @@ class Intake:
         for notification in found:
             rules = rulebook.rules
             alert, decision = route(alert_of(notification, account, mailbox, labels, now), rules)
+            cast, raised_casting = casts(rules.inhibit_rules, alert)
+            under, raised_falling = falls_under(rules.inhibit_rules, alert)
+            if raised := dict.fromkeys((*raised_casting, *raised_falling)):
+                decision = replace(decision, errors=(*decision.errors, *raised))
             digest = False
             if via is Via.CATCH_UP and decision.destinations:
                 decision, digest = _catch_up(decision, alert, mailbox.catch_up, now, first_start=first_start)
@@ -134,8 +138,8 @@ class Intake:
                     markable=notification.markable,
                     via=via,
                     digest=digest,
-                    casts=casts(rules.inhibit_rules, alert),
-                    under=falls_under(rules.inhibit_rules, alert),
+                    casts=cast,
+                    under=under,
                 )
             )
         return arrivals

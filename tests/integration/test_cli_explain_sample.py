@@ -125,7 +125,7 @@ async def record(tmp_path: Path) -> None:
     )
     try:
         await ledger.silences.add(silence)
-        await ledger.record([an_arrival(alert=outage, casts=casts(rules.inhibit_rules, outage)), arrival])
+        await ledger.record([an_arrival(alert=outage, casts=casts(rules.inhibit_rules, outage)[0]), arrival])
         await ledger.record([replace(arrival, alert=replace(first, upstream_id="again"))])
         noise = an_alert(upstream_id="silenced", labels={"kind": "noise"})
         await ledger.record([an_arrival(OPS, alert=noise)])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bellwire.intake import CatchUp, Intake, Mailbox, Rulebook, clean
 from bellwire.ledger import reading
 from bellwire.metrics import Metrics
 from bellwire.model import MarkPolicy, Notification, Severity, Via
+from bellwire.routing.inhibition import InhibitRule
 from bellwire.routing.matchers import matcher
 from bellwire.routing.rules import Rules
 from bellwire.routing.tree import Route
@@ -18,6 +21,7 @@ from makers import OPS, PAGER, VISION, a_policy
 
 if TYPE_CHECKING:
     from bellwire.ledger.ledger import Ledger
+    from bellwire.model import Alert
     from fakes import FakeClock
 
 
@@ -126,6 +130,24 @@ async def test_the_catch_up_policy_is_for_catch_ups_alone(ledger: Ledger, clock:
     await intake.receive(VISION, [found()], Via.STREAM)
     (story,) = await stories(ledger)
     assert story["state"] == "in_flight"
+
+
+async def test_a_rule_of_inhibition_that_raises_holds_up_nothing_and_is_told(ledger: Ledger, clock: FakeClock) -> None:
+    def explode(_: Alert) -> str:
+        raise RuntimeError
+
+    bomb = (replace(matcher("type", "=", "a"), read=explode),)
+    rule = InhibitRule(path="inhibit_rules[0]", source=bomb, target=bomb)
+    rulebook = replace(RULEBOOK, rules=replace(RULEBOOK.rules, inhibit_rules=(rule,)))
+    metrics = Metrics()
+    intake = Intake(ledger, clock, metrics, rulebook, {VISION: Mailbox(api="visual_layer")})
+    with capture_logs() as logs:
+        assert await intake.receive(VISION, [found()], Via.STREAM) == 1
+    assert [log["errors"] for log in logs if log["event"] == "rule_failed"] == [
+        ("inhibit_rules[0] raised RuntimeError",)
+    ]
+    assert metrics.registry.get_sample_value("bellwire_rule_errors_total") == 1
+    assert len((await ledger.claim(a_policy(PAGER), 10)).claims) == 1
 
 
 async def test_a_first_start_is_told_in_one_digest_once_it_has_read_everything(

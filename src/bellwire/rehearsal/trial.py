@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bellwire.ledger.trying import Overcast, overcast
@@ -35,7 +35,9 @@ class Trial:
 def try_alert(rules: Rules, alert: Alert, at: datetime, ask: Ask | None) -> Trial:
     """Route the alert and look at windows as of ``at``; at silences, shadows and repeats too where a ledger can be asked."""
     routed, decision = route(alert, rules)
-    under = falls_under(rules.inhibit_rules, routed)
+    under, raised = falls_under(rules.inhibit_rules, routed)
+    if raised:
+        decision = replace(decision, errors=(*decision.errors, *raised))
     found = Overcast()
     if ask is not None:
         found = ask(lambda connection: overcast(connection, routed, under, decision.destinations, at))

@@ -57,25 +57,31 @@ class InhibitRule:
         return (one_sided,) if all_match(self.source, alert) else (one_sided, self._two_sided(alert))
 
 
-def casts(rules: Iterable[InhibitRule], alert: Alert) -> tuple[tuple[str, float], ...]:
-    """Return the key of each shadow that the alert casts, and for how many seconds. A rule that raises is left out."""
-    found = []
+def casts(rules: Iterable[InhibitRule], alert: Alert) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:
+    """Return the key of each shadow that the alert casts and for how many seconds, and what is wrong with rules that raised."""
+    found, errors = [], []
     for rule in rules:
         try:
             key = rule.shadow(alert)
-        except Exception:  # noqa: BLE001, S112 -- the promise: whatever is wrong with a rule, the alert goes on
+        except Exception as error:  # noqa: BLE001 -- the promise: whatever is wrong with a rule, the alert goes on
+            errors.append(_raised(rule, error))
             continue
         if key is not None:
             found.append((key, rule.duration))
-    return tuple(found)
+    return tuple(found), tuple(errors)
 
 
-def falls_under(rules: Iterable[InhibitRule], alert: Alert) -> tuple[str, ...]:
-    """Return the keys of all shadows of which any one inhibits the alert. A rule that raises is left out."""
+def falls_under(rules: Iterable[InhibitRule], alert: Alert) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the keys of all shadows of which any one inhibits the alert, and what is wrong with rules that raised."""
     found: list[str] = []
+    errors = []
     for rule in rules:
         try:
             found += rule.shadows_over(alert)
-        except Exception:  # noqa: BLE001, S112 -- as above
-            continue
-    return tuple(found)
+        except Exception as error:  # noqa: BLE001 -- as above
+            errors.append(_raised(rule, error))
+    return tuple(found), tuple(errors)
+
+
+def _raised(rule: InhibitRule, error: Exception) -> str:
+    return f"{rule.path} raised {type(error).__name__}"
